@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! Limits that compiler and loader both enforce. Raising one is a minor ABI change.
+
+/// Bytes in one linear-memory page (WebAssembly core specification, 4.2.8).
+pub const WASM_PAGE: u64 = 65536;
+/// Largest object file, signature included.
+pub const MAX_OBJECT_BYTES: u32 = 8 << 20;
+/// Largest `.text` section.
+pub const MAX_TEXT_BYTES: u32 = 2 << 20;
+/// Largest `.rodata` section.
+pub const MAX_RODATA_BYTES: u32 = 1 << 20;
+/// Largest linear memory of one instance, in pages (16 MiB).
+pub const MAX_MEMORY_PAGES: u32 = 256;
+/// Default maximum of a memory that can grow and names no maximum of its own, in pages.
+pub const DEFAULT_GROW_PAGES: u32 = 32;
+/// Most globals in a module.
+pub const MAX_GLOBALS: u32 = 1024;
+/// Most passive data segments in a module.
+pub const MAX_PASSIVE_SEGMENTS: u32 = 256;
+/// Most active data segments in a module.
+pub const MAX_DATA_SEGMENTS: u32 = 4096;
+/// Most rows of the trap table.
+pub const MAX_TRAP_SITES: u32 = 262_144;
+/// Most relocations.
+pub const MAX_RELOCATIONS: u32 = 262_144;
+/// Most functions.
+pub const MAX_FUNCTIONS: u32 = 65_536;
+/// Largest stack frame of one generated function, in bytes. The loader keeps
+/// [`STACK_RESERVE`] bytes below the limit, so a prologue may write before it checks.
+pub const MAX_FRAME_BYTES: u32 = 2048;
+/// Bytes of stack kept free below a filter's stack limit, for one frame, a trap and the helpers.
+pub const STACK_RESERVE: u32 = 6144;
+/// Stack a filter may use at the XDP hook, in bytes.
+pub const STACK_XDP: u32 = 4096;
+/// Default fuel ceiling of one run, in fuel units (about one wasm operator each).
+pub const FUEL_DEFAULT: u64 = 100_000;
+/// Largest fuel ceiling an object may ask for.
+pub const FUEL_MAX: u64 = 10_000_000;
+/// Fuel for instantiation: the start function, `_initialize` and `init` together.
+pub const FUEL_INIT: u64 = 10_000_000;
+/// Longest program name, in bytes, without the terminating zero.
+pub const MAX_NAME: usize = 31;
+/// Longest purpose note in an object, in bytes.
+pub const MAX_NOTE: u32 = 256;
+/// Longest message of the `log` helper, in bytes.
+pub const MAX_LOG: u32 = 128;

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The object (`.kwo`): section names and the little-endian records in them.
+//!
+//! ```text
+//! ELF64 relocatable, e_machine of the primary target
+//!   .text            code of all functions, 16-byte aligned each       (executable)
+//!   .rodata          64-bit constants, then passive data segments      (read-only, never executable)
+//!   .rela.text       R_X86_64_PLT32 against an allowed undefined symbol,
+//!                    R_X86_64_PC32 against the .rodata section symbol
+//!   .wkc.meta        one Meta
+//!   .wkc.imports     ImportRow[]       helpers used, ascending by number
+//!   .wkc.funcs       FuncRow[]         ascending by text_offset, covering .text
+//!   .wkc.traps       TrapRow[]         ascending by site
+//!   .wkc.globals     u64[]             initial values
+//!   .wkc.passive     PassiveRow[]      passive data segments
+//!   .wkc.data        DataRow[] then their bytes   active data segments
+//!   .wkc.strings     zero-terminated UTF-8, first byte zero
+//!   .wkc.target.*    a complete inner ELF for one further target each
+//!   .symtab .strtab .shstrtab .debug_*            for tools; the loader reads the first two only
+//! PKCS#7 signature, struct module_signature, "~Module signature appended~\n"
+//! ```
+//! Every record is made of fixed-size little-endian integers; `read` and `write` are the only code
+//! that knows their layout.
+
+/// `.wkc.meta`
+pub const SECTION_META: &str = ".wkc.meta";
+/// `.wkc.imports`
+pub const SECTION_IMPORTS: &str = ".wkc.imports";
+/// `.wkc.funcs`
+pub const SECTION_FUNCS: &str = ".wkc.funcs";
+/// `.wkc.traps`
+pub const SECTION_TRAPS: &str = ".wkc.traps";
+/// `.wkc.globals`
+pub const SECTION_GLOBALS: &str = ".wkc.globals";
+/// `.wkc.passive`
+pub const SECTION_PASSIVE: &str = ".wkc.passive";
+/// `.wkc.data`
+pub const SECTION_DATA: &str = ".wkc.data";
+/// `.wkc.strings`
+pub const SECTION_STRINGS: &str = ".wkc.strings";
+/// Prefix of sections that hold an inner ELF, followed by the target's name.
+pub const SECTION_TARGET_PREFIX: &str = ".wkc.target.";
+
+/// First eight bytes of `.wkc.meta`.
+pub const MAGIC: [u8; 8] = *b"wasmkc\0\x01";
+/// Text after the signature (kernel: `MODULE_SIG_STRING` in include/linux/module_signature.h).
+pub const SIGNATURE_MAGIC: &[u8; 28] = b"~Module signature appended~\n";
+/// Bytes of `struct module_signature`: algo, hash, id_type, signer_len, key_id_len, 3 zero bytes, big-endian length.
+pub const SIGNATURE_HEADER: usize = 12;
+/// `id_type` of a PKCS#7 message (kernel: `PKEY_ID_PKCS7`).
+pub const SIGNATURE_PKCS7: u8 = 2;
+
+/// ELF machine of x86_64.
+pub const EM_X86_64: u16 = 62;
+/// 32-bit place relative, through a call.
+pub const R_X86_64_PLT32: u32 = 4;
+/// 32-bit place relative.
+pub const R_X86_64_PC32: u32 = 2;
+
+/// Meta flag: `--author trusted`, no Spectre v1 masks.
+pub const FLAG_AUTHOR_TRUSTED: u32 = 1 << 0;
+/// Meta flag: some instruction grows the memory.
+pub const FLAG_MEMORY_GROWS: u32 = 1 << 1;
+/// Meta flag: the module has a linear memory.
+pub const FLAG_HAS_MEMORY: u32 = 1 << 2;
+
+/// Hook bit: XDP; `entry_xdp` is valid.
+pub const HOOK_XDP: u32 = 1 << 0;
+
+/// "No such offset or index" in any u32 field below.
+pub const NONE: u32 = u32::MAX;
+
+macro_rules! record {
+    ($(#[$doc:meta])* $name:ident, $size:literal { $($(#[$fdoc:meta])* $field:ident: $ty:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $name { $($(#[$fdoc])* pub $field: $ty,)* }
+
+        impl $name {
+            /// Bytes of one record.
+            pub const SIZE: usize = $size;
+
+            /// The record at the start of `bytes`; `None` if they are too few.
+            #[must_use]
+            pub fn read(bytes: &[u8]) -> Option<Self> {
+                let mut rest = bytes;
+                $(let $field = {
+                    let (head, tail) = rest.split_first_chunk::<{ ::core::mem::size_of::<$ty>() }>()?;
+                    rest = tail;
+                    $ty::from_le_bytes(*head)
+                };)*
+                let _ = rest;
+                Some(Self { $($field,)* })
+            }
+
+            /// Its bytes.
+            #[must_use]
+            pub fn write(&self) -> [u8; $size] {
+                let mut out = [0; $size];
+                let mut at = 0;
+                $({
+                    let b = self.$field.to_le_bytes();
+                    out[at..at + b.len()].copy_from_slice(&b);
+                    at += b.len();
+                })*
+                let _ = at;
+                out
+            }
+        }
+
+        const _: () = assert!($size == 0 $(+ ::core::mem::size_of::<$ty>())*);
+    };
+}
+
+record! {
+    /// `.wkc.meta`: what the loader must know before anything else. 128 bytes.
+    Meta, 128 {
+        /// [`MAGIC`] as a little-endian number.
+        magic: u64,
+        /// [`crate::ABI_MAJOR`] of the compiler.
+        abi_major: u16,
+        /// [`crate::ABI_MINOR`] of the compiler.
+        abi_minor: u16,
+        /// ELF machine; equals the ELF header's.
+        machine: u16,
+        /// Zero.
+        pad0: u16,
+        /// `FLAG_*`.
+        flags: u32,
+        /// `HOOK_*`.
+        hooks: u32,
+        /// Offset in `.text` of the XDP entry (starts with ENDBR64 on x86_64), or [`NONE`].
+        entry_xdp: u32,
+        /// Offsets in `.text` of the start function, `_initialize` and `init`, run in this order; [`NONE`] where absent.
+        entry_start: u32,
+        /// See `entry_start`.
+        entry_initialize: u32,
+        /// See `entry_start`.
+        entry_init: u32,
+        /// Fuel ceiling of one run.
+        fuel: u64,
+        /// Static bound of stack use at the XDP entry in bytes; [`NONE`] if recursion leaves it to the checks.
+        stack_bound: u32,
+        /// Initial memory, in pages.
+        memory_min: u32,
+        /// Maximum memory, in pages; equals `memory_min` where nothing grows.
+        memory_max: u32,
+        /// Number of globals.
+        globals: u32,
+        /// Number of passive data segments.
+        passive: u32,
+        /// Number of active data segments (rows at the start of `.wkc.data`).
+        data: u32,
+        /// Index of the guest's shadow-stack pointer among the globals, or [`NONE`].
+        shadow_sp_global: u32,
+        /// Offset in `.wkc.strings` of the purpose note, 0 for none.
+        note: u32,
+        /// Offset in `.wkc.strings` of the module's name, 0 for none.
+        name: u32,
+        /// Number of functions (rows of `.wkc.funcs`).
+        functions: u32,
+        /// Number of trap sites (rows of `.wkc.traps`).
+        traps: u32,
+        /// Number of imports (rows of `.wkc.imports`).
+        imports: u32,
+        /// Offset in `.wkc.strings` of the compiler's name and version, 0 for none.
+        producer: u32,
+        /// Zero.
+        reserved0: u32,
+        /// Zero.
+        reserved1: u64,
+        /// Zero.
+        reserved2: u64,
+        /// Zero.
+        reserved3: u64,
+    }
+}
+
+record! {
+    /// A helper that the object imports.
+    ImportRow, 24 {
+        /// [`crate::helper::Helper::number`].
+        number: u32,
+        /// Effects at build time; must equal the loader's.
+        effects: u32,
+        /// [`crate::helper::Helper::signature`] at build time; must equal the loader's.
+        signature: u64,
+        /// Fuel charged a call; at least the loader's.
+        fuel: u32,
+        /// Zero.
+        reserved: u32,
+    }
+}
+
+record! {
+    /// A function.
+    FuncRow, 16 {
+        /// Start in `.text`.
+        text_offset: u32,
+        /// Bytes of code.
+        size: u32,
+        /// Name in `.wkc.strings`.
+        name: u32,
+        /// Index in the wasm module, or [`NONE`] for one the compiler made.
+        wasm_index: u32,
+    }
+}
+
+record! {
+    /// A place that can trap.
+    TrapRow, 24 {
+        /// Return address of the call to the trap symbol, as an offset in `.text`.
+        site: u32,
+        /// Row in `.wkc.funcs`.
+        function: u32,
+        /// Byte offset in the wasm file.
+        wasm_offset: u32,
+        /// [`crate::trap::TrapCode`].
+        code: u32,
+        /// Source file in `.wkc.strings`, 0 if unknown.
+        file: u32,
+        /// Source line, 0 if unknown.
+        line: u32,
+    }
+}
+
+record! {
+    /// A passive data segment.
+    PassiveRow, 8 {
+        /// Start in `.rodata`.
+        offset: u32,
+        /// Bytes.
+        size: u32,
+    }
+}
+
+record! {
+    /// An active data segment. All rows come first, then the bytes.
+    DataRow, 16 {
+        /// Start in linear memory.
+        memory_offset: u64,
+        /// Start of its bytes in `.wkc.data`.
+        offset: u32,
+        /// Bytes.
+        size: u32,
+    }
+}

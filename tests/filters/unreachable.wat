@@ -1,0 +1,2 @@
+;; Trap: unreachable
+(module (func (export "xdp") (result i32) unreachable))

@@ -1,0 +1,53 @@
+# shellcheck shell=sh
+# What `make demo` shows: the same traffic without and with the filter, by the interfaces' own counters.
+. /host/lib.sh
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+run() {
+	printf '  $ %s\n' "$*"
+	"$@" | sed 's/^/    /'
+}
+packets() { on_dst cat "/sys/class/net/vdst/statistics/$1"; }
+
+traffic() {
+	rx=$(packets rx_packets)
+	arrived=$(udp_arrived)
+	on_src wkc-traffic udp 10.9.0.2:9999 --count 200 --pause 200 >/dev/null
+	on_src wkc-traffic udp 10.9.0.2:7000 --count 200 --pause 200 >/dev/null
+	on_src wkc-traffic udp 10.9.0.2:7000 --count 100 --payload BLOCKME --pause 200 >/dev/null
+	tcp80=$(on_src wkc-traffic tcp 10.9.0.2:80 --count 3 --wait 300 | awk '/connected/ { print $2 }')
+	tcp9998=$(on_src wkc-traffic tcp 10.9.0.2:9998 --count 3 --wait 300 | awk '/connected/ { print $2 }')
+	pings=$(on_src ping -c 5 -i 0.2 -W 1 10.9.0.2 | awk '/received/ { print $4 }')
+	printf '  %-34s %8s %8s\n' "" sent arrived
+	printf '  %-34s %8s %8s\n' "UDP (200 to 9999, 200 to 7000," 500 "$(($(udp_arrived) - arrived))"
+	printf '  %-34s %8s %8s\n' "     100 that begin with BLOCKME)" "" ""
+	printf '  %-34s %8s %8s\n' "TCP connections to port 80" 3 "$tcp80"
+	printf '  %-34s %8s %8s\n' "TCP connections to port 9998" 3 "$tcp9998"
+	printf '  %-34s %8s %8s\n' "ICMP echo" 5 "$pings"
+	printf '  %s\n' "packets that vdst's driver received: $(($(packets rx_packets) - rx))"
+}
+
+two_hosts
+on_dst wkc-traffic listen 10.9.0.2:80 &
+on_dst wkc-traffic listen 10.9.0.2:9998 &
+sleep 0.2
+
+say "Kernel $(uname -r) on $(uname -m): two hosts joined by a veth pair, no filter"
+traffic
+
+say "The filter: trusted key, load, attach"
+run wasmkc trust add /host/test.crt
+run on_dst wasmkc attach /host/l4drop.kwo --dev vdst
+run wasmkc list
+
+say "The same traffic with l4drop"
+traffic
+run wasmkc stats l4drop
+
+say "The kernel's view"
+run ip -n dst link show vdst
+run on_dst bpftool net show
+
+say "Gone again"
+run on_dst wasmkc detach l4drop --dev vdst
+run wasmkc unload l4drop
+run wasmkc list

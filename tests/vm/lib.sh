@@ -1,0 +1,97 @@
+# shellcheck shell=sh
+# What every scenario in this folder shares: TAP output, two hosts joined by a veth pair, keys and filters.
+# Scenarios run as root inside the VM (vm/run --dir build/scenarios -- sh /host/NAME.sh); /host holds
+# this folder, the built examples, the hostile filters of tests/filters and the test key.
+
+count=0
+failed=0
+
+# ok NAME COMMAND...: passes when the command exits with 0.
+ok() {
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >/tmp/tap.out 2>&1; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' /tmp/tap.out
+		failed=$((failed + 1))
+	fi
+}
+
+# fails_with NAME TEXT COMMAND...: passes when the command exits with 1 and its message holds TEXT.
+fails_with() {
+	name=$1
+	text=$2
+	shift 2
+	count=$((count + 1))
+	"$@" >/tmp/tap.out 2>&1
+	status=$?
+	if [ "$status" -eq 1 ] && grep -qiF -- "$text" /tmp/tap.out; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name (status $status, wanted 1 and: $text)"
+		sed 's/^/# /' /tmp/tap.out
+		failed=$((failed + 1))
+	fi
+}
+
+# equal NAME GOT WANTED
+equal() {
+	count=$((count + 1))
+	if [ "$2" = "$3" ]; then
+		echo "ok $count - $1"
+	else
+		echo "not ok $count - $1 (got $2, wanted $3)"
+		failed=$((failed + 1))
+	fi
+}
+
+# Ends the scenario; its status says whether all passed.
+finish() {
+	echo "1..$count"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+# Two hosts, `src` (10.9.0.1, fd09::1) and `dst` (10.9.0.2, fd09::2), joined by vsrc and vdst.
+two_hosts() {
+	ip netns add src
+	ip netns add dst
+	ip link add vsrc netns src type veth peer name vdst netns dst
+	ip -n src addr add 10.9.0.1/24 dev vsrc
+	ip -n dst addr add 10.9.0.2/24 dev vdst
+	ip -n src -6 addr add fd09::1/64 dev vsrc nodad
+	ip -n dst -6 addr add fd09::2/64 dev vdst nodad
+	for ns in src dst; do
+		ip -n $ns link set lo up
+		ip -n $ns link set "v$ns" up
+	done
+	ip netns exec src ping -c 1 -W 2 10.9.0.2 >/dev/null
+}
+
+on_src() { ip netns exec src "$@"; }
+on_dst() { ip netns exec dst "$@"; }
+
+# snmp FIELD: a counter of the Udp rows of dst's /proc/net/snmp.
+snmp() {
+	on_dst cat /proc/net/snmp | awk -v f="$1" '/^Udp:/ { if (!n) { for (i = 2; i <= NF; i++) if ($i == f) n = i } else print $n }'
+}
+
+# Datagrams that reached dst's UDP layer, whatever became of them there.
+udp_arrived() {
+	echo $(($(snmp InDatagrams) + $(snmp NoPorts) + $(snmp InErrors)))
+}
+
+# json KEY FILE: the first number or string of KEY in compact or pretty JSON.
+json() {
+	tr -d ' \n' <"$2" | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2- | tr -d '"'
+}
+
+# verdict NAME VERDICT and trap NAME CAUSE: counters of a loaded program.
+verdict() {
+	wasmkc stats "$1" --json >/tmp/stats.json
+	json "$2" /tmp/stats.json
+}
+trap_count() { verdict "$1" "$2"; }

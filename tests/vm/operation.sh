@@ -1,0 +1,48 @@
+# shellcheck shell=sh
+# What an operator does wrong: each gets a message that says so, and nothing changes.
+. /host/lib.sh
+two_hosts
+fails_with "load before any key is trusted" "key" wasmkc load /host/pass.kwo
+ok "trust add" wasmkc trust add /host/test.crt
+fails_with "an unsigned object" "sign" wasmkc load /host/unsigned.kwo
+fails_with "an object signed with an unknown key" "key" wasmkc load /host/unknown-key.kwo
+fails_with "an object changed after signing" "sign" wasmkc load /host/changed.kwo
+ok "an object signed by openssl" wasmkc load /host/openssl.kwo --name by-openssl
+ok "an object signed by sign-file" wasmkc load /host/sign-file.kwo --name by-sign-file
+ok "unload by-openssl" wasmkc unload by-openssl
+ok "unload by-sign-file" wasmkc unload by-sign-file
+fails_with "a signed module is no object" "wkc.meta" wasmkc load /host/signed-module.ko
+ok "a signed object is no module" sh -c '! insmod /host/pass.kwo'
+
+ok "load" wasmkc load /host/pass.kwo
+fails_with "one name loaded twice" "already" wasmkc load /host/pass.kwo
+fails_with "a device that does not exist" "nosuchdev" wasmkc attach pass --dev nosuchdev
+fails_with "a program that does not exist" "nosuch" on_dst wasmkc attach nosuch --dev vdst
+ok "attach" on_dst wasmkc attach pass --dev vdst
+fails_with "unload while attached" "attached" wasmkc unload pass
+ok "rmmod is refused while attached" sh -c '! rmmod wasmkc'
+ok "detach" on_dst wasmkc detach pass --dev vdst
+ok "unload" wasmkc unload pass
+fails_with "not root" "" setpriv --reuid 1000 --clear-groups wasmkc load /host/pass.kwo
+
+# The command killed at any moment of load and attach: what is left can be listed, detached and unloaded.
+i=0
+while [ $i -lt 20 ]; do
+	on_dst wasmkc attach /host/pass.kwo --dev vdst >/dev/null 2>&1 &
+	pid=$!
+	usleep $((i * 15000))
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	on_dst wasmkc detach pass --dev vdst >/dev/null 2>&1
+	wasmkc unload pass >/dev/null 2>&1
+	i=$((i + 1))
+done
+equal "killed at 20 moments: nothing is left" "$(wasmkc list --json | tr -d ' \n')" "[]"
+ok "and it still works" on_dst wasmkc attach /host/pass.kwo --dev vdst
+ok "and detaches" on_dst wasmkc detach pass --dev vdst
+ok "and unloads" wasmkc unload pass
+ok "trust lock" wasmkc trust lock
+fails_with "trust add after lock" "lock" wasmkc trust add /host/other.crt
+ok "rmmod" rmmod wasmkc
+fails_with "module not loaded" "modprobe" wasmkc list
+finish

@@ -6,10 +6,8 @@ run() {
 	printf '  $ %s\n' "$*"
 	"$@" | sed 's/^/    /'
 }
-packets() { on_dst cat "/sys/class/net/vdst/statistics/$1"; }
-
 traffic() {
-	rx=$(packets rx_packets)
+	rx=$(counter dst rx_packets)
 	arrived=$(udp_arrived)
 	on_src wkc-traffic udp 10.9.0.2:9999 --count 200 --pause 200 >/dev/null
 	on_src wkc-traffic udp 10.9.0.2:7000 --count 200 --pause 200 >/dev/null
@@ -23,7 +21,7 @@ traffic() {
 	printf '  %-34s %8s %8s\n' "TCP connections to port 80" 3 "$tcp80"
 	printf '  %-34s %8s %8s\n' "TCP connections to port 9998" 3 "$tcp9998"
 	printf '  %-34s %8s %8s\n' "ICMP echo" 5 "$pings"
-	printf '  %s\n' "packets that vdst's driver received: $(($(packets rx_packets) - rx))"
+	printf '  %s\n' "packets that vdst's driver received: $(($(counter dst rx_packets) - rx))"
 }
 
 two_hosts

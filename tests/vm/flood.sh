@@ -7,7 +7,7 @@ on_dst ethtool -K vdst gro on
 ok "trust add" wasmkc trust add /host/test.crt
 ok "load" wasmkc load /host/drop-port.kwo
 before=$(udp_arrived)
-tx_dropped=$(on_src cat /sys/class/net/vsrc/statistics/tx_dropped)
+tx_dropped=$(counter src tx_dropped)
 on_src wkc-traffic udp 10.9.0.2:9999 --count 100000000 --seconds 15 >/tmp/sent &
 sender=$!
 rounds=0
@@ -17,7 +17,7 @@ done
 wait $sender
 sleep 1
 sent=$(awk '/sent/ { print $2 }' /tmp/sent)
-lost=$(($(on_src cat /sys/class/net/vsrc/statistics/tx_dropped) - tx_dropped))
+lost=$(($(counter src tx_dropped) - tx_dropped))
 arrived=$(($(udp_arrived) - before))
 dropped=$(verdict drop-port drop)
 echo "# sent $sent dropped $dropped arrived $arrived, refused by the sender's queue $lost, $rounds rounds of attach and detach"

@@ -3,6 +3,7 @@
 # Scenarios run as root inside the VM (vm/run --dir build/scenarios -- sh /host/NAME.sh); /host holds
 # this folder, the built examples, the hostile filters of tests/filters and the test key.
 
+PATH=$PATH:/host
 count=0
 failed=0
 
@@ -71,8 +72,12 @@ two_hosts() {
 	ip netns exec src ping -c 1 -W 2 10.9.0.2 >/dev/null
 }
 
-on_src() { ip netns exec src "$@"; }
-on_dst() { ip netns exec dst "$@"; }
+# A command as that host. The mounts stay the machine's own: `ip netns exec` would hide bpffs under a new /sys.
+on_src() { nsenter --net=/run/netns/src "$@"; }
+on_dst() { nsenter --net=/run/netns/dst "$@"; }
+
+# counter HOST NAME: a counter of that host's interface.
+counter() { ip netns exec "$1" cat "/sys/class/net/v$1/statistics/$2"; }
 
 # snmp FIELD: a counter of the Udp rows of dst's /proc/net/snmp.
 snmp() {

@@ -38,7 +38,7 @@ try redirect-without-redirect redirect-without-target
 
 ok "100,000 traps: attach" on_dst wasmkc attach /host/unreachable.kwo --dev vdst --trap-verdict drop
 on_src wkc-traffic udp 10.9.0.2:7000 --count 100000 >/dev/null
-sent_on=$(on_src cat /sys/class/net/vsrc/statistics/tx_packets)
+sent_on=$(counter src tx_packets)
 equal "100,000 traps: packets left the sender" "$([ "$sent_on" -ge 100000 ] && echo yes || echo "$sent_on")" yes
 caught=$(trap_count unreachable unreachable)
 equal "100,000 traps in a row counted" "$([ "$caught" -ge 90000 ] && echo yes || echo "$caught")" yes

@@ -1,1 +1,30 @@
-fn main() {}
+//! The `wasmkc` command: builds, signs, loads, attaches and watches WebAssembly packet filters.
+//!
+//! 1. `args` says what can be asked; each command is one file of `commands`.
+//! 2. Only `kernel::bpf` and `kernel::device` have unsafe code; what is there is one system call a function.
+//! 3. Nothing is kept by this command itself: programs live in the loader, attachments in bpffs.
+//! 4. Results go to the standard output, all else to the standard error.
+#![deny(unsafe_code)]
+
+mod args;
+mod attach;
+mod commands;
+mod error;
+mod kernel;
+mod output;
+mod pins;
+mod sign;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{}", error.render(cli.json));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

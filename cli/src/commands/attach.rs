@@ -1,0 +1,48 @@
+//! `attach`: a program, loaded before or now, to a network device.
+
+use crate::args::Attach;
+use crate::attach::{attach, interface, is_loaded, unload};
+use crate::commands::load;
+use crate::error::{Error, Result};
+use crate::kernel::{check_name, open};
+use crate::output::emit;
+use crate::pins;
+use serde_json::json;
+use std::path::Path;
+
+/// Attaches, and undoes the load if that fails.
+pub fn run(args: &Attach, json: bool) -> Result<()> {
+    let is_file = args.program.contains('/') || args.program.ends_with(".kwo");
+    if !is_file && args.options.any() {
+        return Err(Error::usage("the options of `load` need a file: a loaded program keeps its own"));
+    }
+    if !is_file {
+        check_name(&args.program)?;
+    }
+    interface(&args.dev)?;
+    let device = open()?;
+    pins::check_mounted()?;
+    let loaded = if is_file { Some(load::load(&device, Path::new(&args.program), &args.options)?) } else { None };
+    let name = loaded.as_ref().map_or(args.program.as_str(), |l| l.name.as_str());
+    if !is_loaded(&device, name)? {
+        let error = Error::new(format_args!("no program `{name}` is loaded"));
+        return Err(if Path::new(name).is_file() {
+            error.help(format_args!("`wasmkc attach ./{name} --dev {}` loads the file of that name", args.dev))
+        } else {
+            error.help("`wasmkc list` shows what is; give a FILE.kwo to load it now")
+        });
+    }
+    let pin = attach(&device, name, &args.dev, args.mode).map_err(|error| {
+        if loaded.is_none() {
+            return error;
+        }
+        match unload(&device, name) {
+            Ok(()) => error,
+            Err(second) => error.details([format!("`{name}` stays loaded: {}", second.render(false).trim_end())]),
+        }
+    })?;
+    let value = json!({ "name": name, "dev": args.dev, "mode": args.mode, "pin": pin.path() });
+    emit(json, &value, || {
+        format!("attached {name} to {} ({})\n", args.dev, if value["mode"] == "native" { "native" } else { "generic" })
+    })
+}

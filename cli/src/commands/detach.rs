@@ -1,0 +1,33 @@
+//! `detach`: a program from one device or from all.
+
+use crate::args::Detach;
+use crate::error::{Error, Result};
+use crate::kernel::check_name;
+use crate::output::emit;
+use crate::pins::{self, Pin};
+use serde_json::json;
+
+/// Needs the pins only, so it works without the module, too, and for devices that have gone.
+pub fn run(args: &Detach, json: bool) -> Result<()> {
+    check_name(&args.name)?;
+    pins::check_mounted()?;
+    let all = pins::all(Some(&args.name))?;
+    let pins: Vec<Pin> = all.iter().filter(|p| args.dev.as_ref().is_none_or(|d| *d == p.device)).cloned().collect();
+    if let (Some(dev), true) = (&args.dev, pins.is_empty()) {
+        let error = Error::new(format_args!("`{}` is not attached to {dev}", args.name));
+        let on: Vec<&str> = all.iter().map(|p| p.device.as_str()).collect();
+        return Err(if on.is_empty() {
+            error.help("`wasmkc list` shows what is attached where")
+        } else {
+            error.help(format_args!("it is attached to: {}", on.join(", ")))
+        });
+    }
+    for pin in &pins {
+        pin.remove()?;
+    }
+    let devices: Vec<&str> = pins.iter().map(|p| p.device.as_str()).collect();
+    emit(json, &json!({ "name": args.name, "detached": devices }), || match devices.as_slice() {
+        [] => format!("{} is attached nowhere\n", args.name),
+        _ => format!("detached {} from {}\n", args.name, devices.join(", ")),
+    })
+}

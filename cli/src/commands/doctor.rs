@@ -1,0 +1,254 @@
+//! `doctor`: checks what the loader needs, and says what to do about what is missing.
+
+use crate::error::{Error, Result};
+use crate::kernel::device::Device;
+use crate::kernel::{explain, open_error};
+use crate::output::emit;
+use crate::pins;
+use serde::Serialize;
+use std::path::Path;
+use wasmkc_abi::control::Info;
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One check.
+#[derive(Debug, Serialize)]
+struct Check {
+    check: &'static str,
+    state: State,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+fn ok(check: &'static str, found: impl Into<String>) -> Check {
+    Check { check, state: State::Ok, found: found.into(), help: None }
+}
+
+fn warn(check: &'static str, found: impl Into<String>, help: &str) -> Check {
+    Check { check, state: State::Warn, found: found.into(), help: Some(help.into()) }
+}
+
+fn fail(check: &'static str, found: impl Into<String>, help: &str) -> Check {
+    Check { check, state: State::Fail, found: found.into(), help: Some(help.into()) }
+}
+
+/// Runs all checks; fails if one did.
+pub fn run(json: bool) -> Result<()> {
+    let mut checks = vec![kernel(), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
+    checks.extend(module());
+    let failed = checks.iter().filter(|c| c.state == State::Fail).count();
+    emit(json, &checks, || checks.iter().map(lines).collect())?;
+    if failed == 0 { Ok(()) } else { Err(Error::new(format_args!("{failed} of {} checks failed", checks.len()))) }
+}
+
+fn lines(check: &Check) -> String {
+    let state = match check.state {
+        State::Ok => "ok",
+        State::Warn => "warn",
+        State::Fail => "FAIL",
+    };
+    let help = check.help.as_ref().map(|h| format!("      {:12} {h}\n", "")).unwrap_or_default();
+    format!("{state:4}  {:12} {}\n{help}", check.check, check.found)
+}
+
+fn kernel() -> Check {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+    kernel_of(&release, std::env::consts::ARCH)
+}
+
+fn kernel_of(release: &str, machine: &str) -> Check {
+    let found = format!("Linux {release} on {machine}");
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if machine != "x86_64" {
+        return fail("kernel", found, "native code is made for x86_64 only so far");
+    }
+    match version {
+        (6, 12) => ok("kernel", found),
+        v if v < (6, 12) => {
+            fail("kernel", found, "needs Linux 6.12 (Debian: linux-image-amd64 of bookworm-backports or trixie)")
+        }
+        _ => warn("kernel", found, "tested on Linux 6.12; the module may not build for a newer one"),
+    }
+}
+
+/// Capabilities that load and attach need (include/uapi/linux/capability.h).
+const CAPABILITIES: [(u32, &str); 3] = [(12, "CAP_NET_ADMIN"), (21, "CAP_SYS_ADMIN"), (39, "CAP_BPF")];
+
+fn privileges() -> Check {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    privileges_of(&status)
+}
+
+fn privileges_of(status: &str) -> Check {
+    let effective = status.lines().find_map(|l| l.strip_prefix("CapEff:"));
+    let mask = effective.and_then(|l| u64::from_str_radix(l.trim(), 16).ok()).unwrap_or(0);
+    let missing: Vec<&str> = CAPABILITIES.iter().filter(|(n, _)| mask >> n & 1 == 0).map(|(_, name)| *name).collect();
+    if missing.is_empty() {
+        return ok("privileges", "all that load and attach need");
+    }
+    warn(
+        "privileges",
+        format!("without {}", missing.join(", ")),
+        "load and attach need root; build, sign, verify and run do not",
+    )
+}
+
+fn jit() -> Check {
+    match std::fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").map(|t| t.trim().to_owned()).as_deref() {
+        Ok("0") => fail("bpf jit", "off", "calls into the module need it: `sysctl net.core.bpf_jit_enable=1`"),
+        Ok(_) => ok("bpf jit", "on"),
+        Err(_) => warn("bpf jit", "cannot be read", "needs the file /proc/sys/net/core/bpf_jit_enable, and root"),
+    }
+}
+
+fn kernel_btf() -> Check {
+    if Path::new("/sys/kernel/btf/vmlinux").exists() {
+        ok("kernel BTF", "/sys/kernel/btf/vmlinux")
+    } else {
+        fail("kernel BTF", "none", "this kernel was built without CONFIG_DEBUG_INFO_BTF; use the distribution's own")
+    }
+}
+
+fn bpffs() -> Check {
+    if pins::mounted() {
+        ok("bpffs", pins::BPFFS)
+    } else {
+        fail("bpffs", format!("not mounted at {}", pins::BPFFS), "`mount -t bpf bpf /sys/fs/bpf`")
+    }
+}
+
+fn lockdown() -> Check {
+    match std::fs::read_to_string("/sys/kernel/security/lockdown") {
+        Ok(text) => lockdown_of(&text),
+        Err(_) => ok("lockdown", "not in this kernel, or securityfs is not mounted"),
+    }
+}
+
+fn lockdown_of(text: &str) -> Check {
+    let now = text.split(['[', ']']).nth(1).unwrap_or("unknown");
+    match now {
+        "none" => ok("lockdown", "none"),
+        _ => warn(
+            "lockdown",
+            now,
+            "the module must be signed with a key that the system trusts, and so must filters be: keys of `trust add` do not count",
+        ),
+    }
+}
+
+fn module() -> Vec<Check> {
+    let device = match Device::open() {
+        Ok(device) => device,
+        Err(e) => {
+            let loaded = Path::new("/sys/module/wasmkc").exists();
+            let help = match (e.kind(), loaded) {
+                (std::io::ErrorKind::NotFound, true) => {
+                    "it is loaded but has no device node: is devtmpfs mounted at /dev?"
+                }
+                (std::io::ErrorKind::NotFound, false) => "`modprobe wasmkc` as root (or `insmod wasmkc.ko`)",
+                (std::io::ErrorKind::PermissionDenied, _) => "run this as root",
+                _ => "load the module anew: `rmmod wasmkc; modprobe wasmkc`",
+            };
+            let found = open_error(&e).render(false);
+            let found = found.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            return vec![fail("module", found, help)];
+        }
+    };
+    match device.info() {
+        Ok(info) => of_info(&info),
+        Err(refused) => {
+            let found = explain(refused).render(false).lines().next().unwrap_or_default().to_owned();
+            vec![fail("module", found, "install the module and the command of one release")]
+        }
+    }
+}
+
+fn of_info(info: &Info) -> Vec<Check> {
+    let version = format!("loaded, ABI {}.{}, {} programs", info.abi_major, info.abi_minor, info.programs);
+    let same = (info.abi_major, info.abi_minor) == (wasmkc_abi::ABI_MAJOR, wasmkc_abi::ABI_MINOR);
+    let full = info.arena_used > info.arena_size / 10 * 9 || info.memory_used > info.memory_budget / 10 * 9;
+    let used = format!(
+        "code {} of {}, constants {} of {}, memory {} of {} bytes, {} CPUs",
+        info.arena_used,
+        info.arena_size,
+        info.rodata_used,
+        info.rodata_size,
+        info.memory_used,
+        info.memory_budget,
+        info.cpus
+    );
+    vec![
+        match same {
+            true => ok("module", version),
+            false => fail("module", version, "install the module and the command of one release"),
+        },
+        match info.xdp_kfunc {
+            0 => fail(
+                "module BTF",
+                "none",
+                "build the module with pahole (package dwarves) and the kernel's own headers",
+            ),
+            id => ok("module BTF", format!("XDP function has id {id}")),
+        },
+        match (info.keys, info.trust_locked != 0) {
+            (0, true) => {
+                fail("keys", "none, and locked", "no object can be loaded: load the module anew and add a key first")
+            }
+            (0, false) => fail("keys", "none", "`wasmkc keygen`, then `wasmkc trust add CERT`"),
+            (n, false) => warn("keys", format!("{n}, open"), "`wasmkc trust lock` keeps further keys out"),
+            (n, true) => ok("keys", format!("{n}, locked")),
+        },
+        match full {
+            true => {
+                warn("space", used, "`wasmkc unload` frees some; the module's parameter `budget` raises the memory")
+            }
+            false => ok("space", used),
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_judged_by_version_and_machine() {
+        assert_eq!(kernel_of("6.12.117+deb12-amd64", "x86_64").state, State::Ok);
+        assert_eq!(kernel_of("6.1.0-47-amd64", "x86_64").state, State::Fail);
+        assert_eq!(kernel_of("6.18.3", "x86_64").state, State::Warn);
+        assert_eq!(kernel_of("6.12.1", "aarch64").state, State::Fail);
+    }
+
+    #[test]
+    fn not_root_is_named_by_capability() {
+        assert_eq!(privileges_of("CapEff:\t000001ffffffffff\n").state, State::Ok);
+        let none = privileges_of("CapEff:\t0000000000000000\n");
+        assert_eq!(none.state, State::Warn);
+        assert!(none.found.contains("CAP_SYS_ADMIN") && none.found.contains("CAP_BPF"), "{}", none.found);
+    }
+
+    #[test]
+    fn lockdown_is_read() {
+        assert_eq!(lockdown_of("[none] integrity confidentiality\n").state, State::Ok);
+        let integrity = lockdown_of("none [integrity] confidentiality\n");
+        assert_eq!((integrity.state, integrity.found.as_str()), (State::Warn, "integrity"));
+    }
+
+    #[test]
+    fn no_btf_and_no_keys_fail() {
+        let info = Info { abi_major: wasmkc_abi::ABI_MAJOR, abi_minor: wasmkc_abi::ABI_MINOR, ..Info::default() };
+        let checks = of_info(&info);
+        let failed: Vec<_> = checks.iter().filter(|c| c.state == State::Fail).map(|c| c.check).collect();
+        assert_eq!(failed, ["module BTF", "keys"]);
+        assert!(checks[1].help.as_ref().unwrap().contains("pahole"));
+    }
+}

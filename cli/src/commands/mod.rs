@@ -1,0 +1,37 @@
+//! The commands, one a file. Each takes its arguments and prints its result.
+
+mod attach;
+mod detach;
+mod doctor;
+mod generate;
+mod keygen;
+mod list;
+mod load;
+mod log;
+mod sign;
+mod stats;
+mod trust;
+mod unload;
+
+use crate::args::{Cli, Command};
+use crate::error::Result;
+
+/// Does what was asked.
+pub fn run(cli: &Cli) -> Result<()> {
+    let json = cli.json;
+    match &cli.command {
+        Command::Keygen(args) => keygen::run(args, json),
+        Command::Sign(args) => sign::run(args, json),
+        Command::Trust(args) => trust::run(args, json),
+        Command::Load(args) => load::run(args, json),
+        Command::Attach(args) => attach::run(args, json),
+        Command::Detach(args) => detach::run(args, json),
+        Command::Unload(args) => unload::run(args, json),
+        Command::List => list::run(json),
+        Command::Stats(args) => stats::run(args, json),
+        Command::Log(args) => log::run(args, json),
+        Command::Doctor => doctor::run(json),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args, json),
+    }
+}

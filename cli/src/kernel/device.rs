@@ -1,0 +1,211 @@
+//! The seam to `/dev/wasmkc`: one method an ioctl of [`wasmkc_abi::control`].
+//!
+//! Errors keep the errno and the loader's own text; [`super`] turns them into what the user reads.
+#![allow(unsafe_code, reason = "this is one of the two seam files of the command")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use wasmkc_abi::control::{
+    DEVICE, Handle, Info, List, Load, Program, REQUESTS, Stats, Text, TrapRecord, TrustAdd, TrustKey, Unload, request,
+};
+
+/// A request that the loader refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// Name of the request, as in [`REQUESTS`].
+    pub request: &'static str,
+    /// errno.
+    pub errno: i32,
+    /// The loader's text, empty if it gave none.
+    pub text: String,
+}
+
+type Result<T> = std::result::Result<T, Refused>;
+
+/// Room for the loader's text.
+const TEXT_BYTES: usize = 512;
+/// Most records that a list is read with; far above what the loader keeps.
+const MAX_RECORDS: u32 = 1 << 20;
+
+/// A request or answer struct: `repr(C)`, integers and arrays of them only, so that every bit pattern,
+/// all zeros included, is a value.
+trait Plain: Copy {}
+impl Plain for Info {}
+impl Plain for TrustAdd {}
+impl Plain for TrustKey {}
+impl Plain for List {}
+impl Plain for Load {}
+impl Plain for Unload {}
+impl Plain for Handle {}
+impl Plain for Program {}
+impl Plain for Stats {}
+impl Plain for TrapRecord {}
+impl Plain for u32 {}
+
+fn zeroed<T: Plain>() -> T {
+    // SAFETY: `Plain` types are valid as zeros.
+    unsafe { std::mem::zeroed() }
+}
+
+/// `name` as a NUL-terminated field; longer names must have been refused before.
+fn name_field(name: &str) -> [u8; 32] {
+    let mut field = [0; 32];
+    for (to, from) in field[..31].iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    field
+}
+
+/// The text buffer of one request.
+struct Message(Vec<u8>);
+
+impl Message {
+    fn new() -> Self {
+        Self(vec![0; TEXT_BYTES])
+    }
+
+    fn field(&mut self) -> Text {
+        Text { ptr: self.0.as_mut_ptr() as u64, len: self.0.len() as u32, pad: 0 }
+    }
+
+    fn text(&self) -> String {
+        super::text(&self.0).trim_end().to_owned()
+    }
+}
+
+/// The open control device.
+pub struct Device(File);
+
+impl Device {
+    /// Opens it.
+    pub fn open() -> io::Result<Self> {
+        File::options().read(true).write(true).open(DEVICE).map(Self)
+    }
+
+    /// Does request `name` with `argument`, which the loader may write.
+    fn call<T: Plain>(&self, name: &'static str, argument: &mut T) -> std::result::Result<(), (&'static str, i32)> {
+        let Some((_, number, size)) = REQUESTS.iter().find(|(n, ..)| *n == name) else {
+            return Err((name, libc::ENOTTY));
+        };
+        assert_eq!(*size, size_of::<T>(), "the struct of {name}");
+        let pointer: *mut T = argument;
+        // SAFETY: `pointer` is valid for the size that the request's number carries; addresses inside come
+        // from buffers that the caller keeps, with their lengths beside them.
+        let result = unsafe { libc::ioctl(self.0.as_raw_fd(), request(*number, *size) as libc::c_ulong, pointer) };
+        if result < 0 { Err((name, io::Error::last_os_error().raw_os_error().unwrap_or(0))) } else { Ok(()) }
+    }
+
+    /// What is loaded.
+    pub fn info(&self) -> Result<Info> {
+        let mut info = Info::default();
+        self.call("INFO", &mut info).map_err(without_text)?;
+        Ok(info)
+    }
+
+    /// Adds a certificate to the trusted ring.
+    pub fn trust_add(&self, der: &[u8]) -> Result<()> {
+        let mut message = Message::new();
+        let mut request = TrustAdd { der: der.as_ptr() as u64, len: der.len() as u32, pad: 0, text: message.field() };
+        self.call("TRUST_ADD", &mut request).map_err(|e| with_text(e, &message))
+    }
+
+    /// Locks the ring.
+    pub fn trust_lock(&self) -> Result<()> {
+        self.call("TRUST_LOCK", &mut 0u32).map_err(without_text)
+    }
+
+    /// The keys in the ring.
+    pub fn trust_list(&self) -> Result<Vec<TrustKey>> {
+        self.records("TRUST_LIST", 0)
+    }
+
+    /// Loads an object. `load` has all but the fields that this fills: object, name and text.
+    pub fn load(&self, object: &[u8], name: &str, load: Load) -> Result<u32> {
+        let mut message = Message::new();
+        let mut request = Load {
+            object: object.as_ptr() as u64,
+            len: object.len() as u32,
+            name: name_field(name),
+            text: message.field(),
+            ..load
+        };
+        self.call("LOAD", &mut request).map_err(|e| with_text(e, &message))?;
+        Ok(request.id)
+    }
+
+    /// Unloads a program.
+    pub fn unload(&self, name: &str) -> Result<()> {
+        let mut message = Message::new();
+        let mut request = Unload { name: name_field(name), text: message.field() };
+        self.call("UNLOAD", &mut request).map_err(|e| with_text(e, &message))
+    }
+
+    /// The handle of a program; with a `stub`, registers it as one of the program's.
+    pub fn handle(&self, name: &str, stub: Option<BorrowedFd<'_>>, ifindex: u32) -> Result<u64> {
+        let mut message = Message::new();
+        let stub_fd = stub.map_or(-1, |fd| fd.as_raw_fd());
+        let mut request = Handle { name: name_field(name), stub_fd, ifindex, handle: 0, text: message.field() };
+        self.call("HANDLE", &mut request).map_err(|e| with_text(e, &message))?;
+        Ok(request.handle)
+    }
+
+    /// All programs.
+    pub fn list(&self) -> Result<Vec<Program>> {
+        self.records("LIST", 0)
+    }
+
+    /// Counters of a program on `cpu`, or of all CPUs.
+    pub fn stats(&self, name: &str, cpu: Option<u32>) -> Result<Stats> {
+        let mut stats = Stats { name: name_field(name), cpu: cpu.unwrap_or(u32::MAX), ..Stats::default() };
+        self.call("STATS", &mut stats).map_err(without_text)?;
+        Ok(stats)
+    }
+
+    /// The kept traps of program `id`, oldest first.
+    pub fn trap_log(&self, id: u32) -> Result<Vec<TrapRecord>> {
+        self.records("TRAP_LOG", id)
+    }
+
+    /// A list request, asked again with more room while there are more records than fitted.
+    fn records<T: Plain>(&self, name: &'static str, id: u32) -> Result<Vec<T>> {
+        let mut capacity = 64;
+        loop {
+            let mut records = vec![zeroed::<T>(); capacity as usize];
+            let mut list = List { ptr: records.as_mut_ptr() as u64, capacity, count: 0, id, pad: 0 };
+            self.call(name, &mut list).map_err(without_text)?;
+            if list.count <= capacity || capacity >= MAX_RECORDS {
+                records.truncate(list.count as usize);
+                return Ok(records);
+            }
+            capacity = list.count.saturating_add(16).min(MAX_RECORDS);
+        }
+    }
+}
+
+fn without_text((request, errno): (&'static str, i32)) -> Refused {
+    Refused { request, errno, text: String::new() }
+}
+
+fn with_text((request, errno): (&'static str, i32), message: &Message) -> Refused {
+    Refused { request, errno, text: message.text() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_on_a_file_that_is_no_loader_is_refused_with_its_name() {
+        let device = Device(File::open("/dev/null").unwrap());
+        let refused = device.info().unwrap_err();
+        assert_eq!((refused.request, refused.errno), ("INFO", libc::ENOTTY));
+        assert_eq!(device.list().unwrap_err().request, "LIST");
+    }
+
+    #[test]
+    fn a_name_field_always_ends_in_zero() {
+        assert_eq!(name_field("ab")[..3], *b"ab\0");
+        assert_eq!(name_field(&"x".repeat(40))[30..], *b"x\0");
+    }
+}

@@ -1,0 +1,135 @@
+//! Where results go: text or JSON on the standard output, files under their name only once complete.
+
+use crate::error::{Error, Result};
+use comfy_table::{CellAlignment, Table, presets::NOTHING};
+use serde::Serialize;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Prints `value` as one line of JSON if `json`, else what `text` makes.
+pub fn emit(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
+    let line = if json {
+        let mut line = serde_json::to_string(value).map_err(|e| Error::new(format_args!("cannot print JSON: {e}")))?;
+        line.push('\n');
+        line
+    } else {
+        text()
+    };
+    print(&line)
+}
+
+/// Prints `text` as it is.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// A plain table: a header and rows, the columns in `right` aligned to the right.
+pub fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    for &index in right {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = String::new();
+    for line in table.lines() {
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// Lines "label  value" with the values in one column.
+pub fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    rows.iter().map(|(label, value)| format!("{label:width$}  {value}\n")).collect()
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Reads the whole of `path`, refusing more than `limit` bytes before reading them.
+pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let bytes = std::fs::metadata(path).map_err(|e| Error::file("read", path, &e))?;
+    if bytes.is_dir() {
+        return Err(Error::new(format_args!("cannot read {}: it is a directory", path.display())));
+    }
+    if bytes.len() > limit {
+        return Err(Error::new(format_args!(
+            "cannot read {}: it has {} bytes, more than the limit of {limit}",
+            path.display(),
+            bytes.len()
+        )));
+    }
+    std::fs::read(path).map_err(|e| Error::file("read", path, &e))
+}
+
+/// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is never half written.
+pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return std::fs::write(path, bytes).map_err(|e| Error::file("write", path, &e));
+    }
+    let fail = |e: std::io::Error| Error::file("write", path, &e);
+    let mut file = temporary_beside(path, mode)?;
+    file.write_all(bytes).map_err(fail)?;
+    persist(file, path)
+}
+
+/// A new file in the directory of `path`, to be given to [`persist`] once it is complete.
+pub fn temporary_beside(path: &Path, mode: u32) -> Result<tempfile::NamedTempFile> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::Builder::new()
+        .prefix(".wasmkc-")
+        .permissions(std::fs::Permissions::from_mode(mode))
+        .tempfile_in(directory)
+        .map_err(|e| Error::file("write", path, &e))
+}
+
+/// Gives a complete file its name.
+pub fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<()> {
+    file.as_file().sync_all().map_err(|e| Error::file("write", path, &e))?;
+    file.persist(path).map(drop).map_err(|e| Error::file("write", path, &e.error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_lines_have_no_trailing_blanks() {
+        let text = table(&["a", "count"], &[1], [vec!["x".into(), "1".into()]]);
+        assert_eq!(text, "a  count\nx      1\n");
+    }
+
+    #[test]
+    fn write_file_replaces_and_leaves_nothing_beside() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        write_file(&path, b"one", 0o600).unwrap();
+        write_file(&path, b"two", 0o600).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f");
+        std::fs::write(&path, [0; 9]).unwrap();
+        assert!(read_file(&path, 8).unwrap_err().render(false).contains("more than the limit of 8"));
+    }
+}

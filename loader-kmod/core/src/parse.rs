@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! From signed bytes to checked values: sections by name, then `.wkc.meta`, then everything it counts.
+//!
+//! A signature says who made the bytes, not that they are right: everything is checked here, so that an
+//! object of a faulty or malicious signer is refused or loads safely as far as tables can tell.
+#![forbid(unsafe_code)]
+
+use wasmkc_abi::limits::{FUEL_MAX, MAX_MEMORY_PAGES, MAX_RODATA_BYTES, MAX_TEXT_BYTES};
+use wasmkc_abi::object::{self as o, Meta, NONE};
+use wasmkc_abi::{ABI_MAJOR, ABI_MINOR};
+
+use crate::elf::{Elf, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SHT_REL, SHT_RELA, Section};
+use crate::error::{Code, Error};
+use crate::image::SignedImage;
+use crate::memory::List;
+use crate::relocation::{self, Relocation};
+use crate::tables::Tables;
+
+/// Name of the section that makes an ELF file a kernel module.
+const MODULE_SECTION: &[u8] = b".gnu.linkonce.this_module";
+const TEXT: &str = ".text";
+const RODATA: &str = ".rodata";
+const RELA_TEXT: &str = ".rela.text";
+/// ENDBR64, the first instruction of every entry.
+const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+
+/// A checked object.
+///
+/// # Invariants
+/// All offsets and indices in `meta`, `tables` and `relocations` lie within what they refer to.
+#[derive(Debug)]
+pub struct ParsedImage<'a> {
+    pub(crate) meta: Meta,
+    pub(crate) text: &'a [u8],
+    pub(crate) rodata: &'a [u8],
+    pub(crate) tables: Tables,
+    pub(crate) relocations: List<Relocation>,
+}
+
+/// The sections a loader reads. Absent tables are empty.
+pub(crate) struct Sections<'a> {
+    pub text: Section<'a>,
+    pub rodata: Option<Section<'a>>,
+    pub rela: Option<Section<'a>>,
+    pub meta: &'a [u8],
+    pub imports: &'a [u8],
+    pub funcs: &'a [u8],
+    pub traps: &'a [u8],
+    pub globals: &'a [u8],
+    pub passive: &'a [u8],
+    pub data: &'a [u8],
+    pub strings: &'a [u8],
+}
+
+impl<'a> SignedImage<'a> {
+    /// Parses the object for `machine`.
+    ///
+    /// # Errors
+    /// The first check that fails; see [`Code`].
+    pub fn parse(self, machine: u16) -> Result<ParsedImage<'a>, Error> {
+        let elf = for_machine(Elf::parse(self.elf())?, machine)?;
+        let sections = Sections::find(&elf)?;
+        let meta = check_meta(&sections, elf.machine())?;
+        let rodata = sections.rodata.map_or(&[][..], |s| s.bytes);
+        let tables = Tables::parse(&sections, &meta)?;
+        check_entries(&meta, sections.text.bytes, &tables)?;
+        let relocations = relocation::parse(&elf, &sections, &tables)?;
+        Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations })
+    }
+}
+
+/// The outer file if it is for `machine`, else the inner object that is.
+fn for_machine(outer: Elf<'_>, machine: u16) -> Result<Elf<'_>, Error> {
+    if outer.sections().any(|s| s.name == MODULE_SECTION) {
+        return Err(Error::of(Code::KernelModule));
+    }
+    if outer.machine() == machine {
+        return Ok(outer);
+    }
+    for section in outer.sections().filter(|s| s.name.starts_with(o::SECTION_TARGET_PREFIX.as_bytes())) {
+        let inner = Elf::parse(section.bytes)?;
+        if inner.machine() == machine {
+            return Ok(inner);
+        }
+    }
+    Err(Error::of(Code::NoCode))
+}
+
+/// The one section of name `name`, if there is one.
+fn find<'a>(elf: &Elf<'a>, name: &'static str) -> Result<Option<Section<'a>>, Error> {
+    let mut found = elf.sections().filter(|s| s.name == name.as_bytes());
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(Error::in_section(Code::DuplicateSection, name));
+    }
+    Ok(first)
+}
+
+/// The bytes of a table's section: PROGBITS, never executable; empty if absent.
+fn table<'a>(elf: &Elf<'a>, name: &'static str) -> Result<&'a [u8], Error> {
+    let Some(section) = find(elf, name)? else { return Ok(&[]) };
+    if section.kind != SHT_PROGBITS || section.flags & SHF_WRITE != 0 {
+        return Err(Error::in_section(Code::BadSection, name));
+    }
+    Ok(section.bytes)
+}
+
+impl<'a> Sections<'a> {
+    fn find(elf: &Elf<'a>) -> Result<Self, Error> {
+        let missing = |name| Error::in_section(Code::MissingSection, name);
+        if find(elf, o::SECTION_META)?.is_none() {
+            return Err(missing(o::SECTION_META));
+        }
+        let text = find(elf, TEXT)?.ok_or(missing(TEXT))?;
+        if text.flags & SHF_WRITE != 0 {
+            return Err(Error::in_section(Code::WritableText, TEXT));
+        }
+        if text.kind != SHT_PROGBITS || text.flags & (SHF_ALLOC | SHF_EXECINSTR) != SHF_ALLOC | SHF_EXECINSTR {
+            return Err(Error::in_section(Code::BadSection, TEXT));
+        }
+        if text.bytes.is_empty() {
+            return Err(Error::in_section(Code::BadSection, TEXT));
+        }
+        if text.bytes.len() > MAX_TEXT_BYTES as usize {
+            return Err(Error::in_section(Code::LimitExceeded, TEXT));
+        }
+        if elf.sections().any(|s| s.index != text.index && s.flags & SHF_EXECINSTR != 0) {
+            return Err(Error::of(Code::ExecutableSection));
+        }
+        let rodata = find(elf, RODATA)?;
+        if let Some(s) = rodata {
+            if s.kind != SHT_PROGBITS || s.flags & (SHF_ALLOC | SHF_WRITE) != SHF_ALLOC {
+                return Err(Error::in_section(Code::BadSection, RODATA));
+            }
+            if s.bytes.len() > MAX_RODATA_BYTES as usize {
+                return Err(Error::in_section(Code::LimitExceeded, RODATA));
+            }
+        }
+        let rela = find(elf, RELA_TEXT)?;
+        let rela_index = rela.map(|s| s.index);
+        // relocations that nobody would apply must not be there at all
+        for s in elf.sections().filter(|s| s.kind == SHT_RELA || s.kind == SHT_REL) {
+            let target = elf.get(s.info).ok_or(Error::in_section(Code::BadSection, "relocations"))?;
+            if Some(s.index) != rela_index && target.flags & SHF_ALLOC != 0 {
+                return Err(Error::in_section(Code::BadSection, "relocations"));
+            }
+        }
+        Ok(Self {
+            text,
+            rodata,
+            rela,
+            meta: table(elf, o::SECTION_META)?,
+            imports: table(elf, o::SECTION_IMPORTS)?,
+            funcs: table(elf, o::SECTION_FUNCS)?,
+            traps: table(elf, o::SECTION_TRAPS)?,
+            globals: table(elf, o::SECTION_GLOBALS)?,
+            passive: table(elf, o::SECTION_PASSIVE)?,
+            data: table(elf, o::SECTION_DATA)?,
+            strings: table(elf, o::SECTION_STRINGS)?,
+        })
+    }
+}
+
+fn meta_error(code: Code, field: &'static str) -> Error {
+    Error::in_section(code, o::SECTION_META).about(field)
+}
+
+/// Everything in `.wkc.meta` that can be judged alone.
+fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
+    let m = Meta::read(sections.meta).filter(|_| sections.meta.len() == Meta::SIZE);
+    let m = m.ok_or(Error::in_section(Code::CountMismatch, o::SECTION_META))?;
+    if m.magic != u64::from_le_bytes(o::MAGIC) {
+        return Err(meta_error(Code::BadMagic, "magic"));
+    }
+    if m.abi_major != ABI_MAJOR || m.abi_minor > ABI_MINOR {
+        return Err(meta_error(Code::AbiMismatch, "abi"));
+    }
+    if m.machine != machine {
+        return Err(meta_error(Code::MachineMismatch, "machine"));
+    }
+    if m.pad0 != 0 || m.reserved0 != 0 || m.reserved1 != 0 || m.reserved2 != 0 || m.reserved3 != 0 {
+        return Err(meta_error(Code::ReservedNotZero, "reserved"));
+    }
+    if m.flags & !(o::FLAG_AUTHOR_TRUSTED | o::FLAG_MEMORY_GROWS | o::FLAG_HAS_MEMORY) != 0 {
+        return Err(meta_error(Code::UnknownFlag, "flags"));
+    }
+    if m.hooks != o::HOOK_XDP {
+        return Err(meta_error(Code::UnknownHook, "hooks"));
+    }
+    if m.fuel == 0 || m.fuel > FUEL_MAX {
+        return Err(meta_error(Code::BadFuel, "fuel"));
+    }
+    let has_memory = m.flags & o::FLAG_HAS_MEMORY != 0;
+    let grows = m.flags & o::FLAG_MEMORY_GROWS != 0;
+    let bounds = m.memory_min <= m.memory_max && m.memory_max <= MAX_MEMORY_PAGES;
+    let none = has_memory || (m.memory_max == 0 && !grows);
+    if !bounds || !none || (!grows && m.memory_min != m.memory_max) {
+        return Err(meta_error(Code::BadMemory, "memory"));
+    }
+    if m.shadow_sp_global != NONE && m.shadow_sp_global >= m.globals {
+        return Err(meta_error(Code::BadShadowSp, "shadow_sp_global"));
+    }
+    Ok(m)
+}
+
+/// The entries are starts of functions, and their first instruction is ENDBR64 where the machine has it.
+fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error> {
+    let entries = [
+        ("entry_xdp", meta.entry_xdp),
+        ("entry_start", meta.entry_start),
+        ("entry_initialize", meta.entry_initialize),
+        ("entry_init", meta.entry_init),
+    ];
+    if meta.entry_xdp == NONE {
+        return Err(meta_error(Code::BadEntry, "entry_xdp"));
+    }
+    for (name, offset) in entries.into_iter().filter(|(_, e)| *e != NONE) {
+        let starts = tables.funcs.binary_search_by_key(&offset, |f| f.text_offset).is_ok();
+        let endbr = text.get(offset as usize..).is_some_and(|t| t.starts_with(&ENDBR64));
+        if !starts || (meta.machine == o::EM_X86_64 && !endbr) {
+            return Err(meta_error(Code::BadEntry, name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! The tables of an object: functions, trap sites, globals, segments, imports and texts, each checked once.
+#![forbid(unsafe_code)]
+
+use wasmkc_abi::helper::Helper;
+use wasmkc_abi::limits::{
+    MAX_DATA_SEGMENTS, MAX_FUNCTIONS, MAX_GLOBALS, MAX_PASSIVE_SEGMENTS, MAX_TRAP_SITES, WASM_PAGE,
+};
+use wasmkc_abi::object::{self as o, DataRow, FuncRow, ImportRow, Meta, PassiveRow, TrapRow};
+use wasmkc_abi::trap::TrapCode;
+
+use crate::error::{Code, Error};
+use crate::memory::List;
+use crate::parse::Sections;
+
+/// Largest cause that generated code may raise; the ones above are the loader's.
+const MAX_GENERATED_TRAP: u32 = 15;
+
+/// Zero-terminated texts.
+///
+/// # Invariants
+/// Valid UTF-8 whose first and last byte are zero, or empty.
+#[derive(Debug)]
+pub struct Strings(List<u8>);
+
+impl Strings {
+    fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let ends = bytes.is_empty() || (bytes.first() == Some(&0) && bytes.last() == Some(&0));
+        if !ends || core::str::from_utf8(bytes).is_err() {
+            return Err(Error::in_section(Code::BadString, o::SECTION_STRINGS));
+        }
+        Ok(Self(List::copy_of(bytes)?))
+    }
+
+    /// May a table refer to `offset`? 0 is "no text" even where there are none.
+    fn has(&self, offset: u32) -> bool {
+        offset == 0 || self.0.get(offset as usize).is_some_and(|b| b & 0xc0 != 0x80)
+    }
+
+    /// The text at `offset`; empty for 0 and for an offset that [`Self::has`] refuses.
+    #[must_use]
+    pub fn get(&self, offset: u32) -> &str {
+        let bytes = if offset == 0 { None } else { crate::elf::c_str(&self.0, offset) };
+        bytes.and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+}
+
+/// All tables that outlive loading.
+#[derive(Debug)]
+pub struct Tables {
+    /// Ascending by `text_offset`, not overlapping, inside `.text`.
+    pub funcs: List<FuncRow>,
+    /// Strictly ascending by `site`, each inside its function.
+    pub traps: List<TrapRow>,
+    /// Initial values.
+    pub globals: List<u64>,
+    /// Inside `.rodata`.
+    pub passive: List<PassiveRow>,
+    /// `offset` and `size` inside `data_bytes`, targets inside the initial memory.
+    pub data: List<DataRow>,
+    /// The whole `.wkc.data`.
+    pub data_bytes: List<u8>,
+    /// Strictly ascending by number; each known here with the same signature and effects.
+    pub imports: List<ImportRow>,
+    /// All texts.
+    pub strings: Strings,
+}
+
+/// Reads `count` records of `size` bytes that fill `bytes` exactly.
+fn rows<T>(
+    bytes: &[u8],
+    section: &'static str,
+    count: u32,
+    limit: u32,
+    size: usize,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<List<T>, Error> {
+    if count > limit {
+        return Err(Error::in_section(Code::LimitExceeded, section));
+    }
+    let mismatch = Error::in_section(Code::CountMismatch, section);
+    let count = usize::try_from(count).map_err(|_| mismatch)?;
+    if count.checked_mul(size) != Some(bytes.len()) {
+        return Err(mismatch);
+    }
+    let mut list = List::with_capacity(count)?;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (row, tail) = rest.split_at_checked(size).ok_or(mismatch)?;
+        list.push(read(row).ok_or(mismatch)?)?;
+        rest = tail;
+    }
+    Ok(list)
+}
+
+impl Tables {
+    pub(crate) fn parse(s: &Sections<'_>, m: &Meta) -> Result<Self, Error> {
+        let strings = Strings::parse(s.strings)?;
+        for (name, offset) in [("note", m.note), ("name", m.name), ("producer", m.producer)] {
+            if !strings.has(offset) {
+                return Err(Error::in_section(Code::BadString, o::SECTION_META).about(name));
+            }
+        }
+        let funcs = funcs(s, m, &strings)?;
+        let traps = traps(s, m, &funcs, &strings)?;
+        let globals = rows(s.globals, o::SECTION_GLOBALS, m.globals, MAX_GLOBALS, 8, |b| {
+            b.first_chunk().map(|b| u64::from_le_bytes(*b))
+        })?;
+        let passive = passive(s, m)?;
+        let data = data(s, m)?;
+        let imports = imports(s, m)?;
+        Ok(Self { funcs, traps, globals, passive, data, data_bytes: List::copy_of(s.data)?, imports, strings })
+    }
+
+    /// Bytes of heap they take.
+    #[must_use]
+    pub fn heap_bytes(&self) -> u64 {
+        [
+            self.funcs.heap_bytes(),
+            self.traps.heap_bytes(),
+            self.globals.heap_bytes(),
+            self.passive.heap_bytes(),
+            self.data.heap_bytes(),
+            self.data_bytes.heap_bytes(),
+            self.imports.heap_bytes(),
+            self.strings.0.heap_bytes(),
+        ]
+        .iter()
+        .fold(0, |sum, n| sum.saturating_add(*n))
+    }
+}
+
+fn funcs(s: &Sections<'_>, m: &Meta, strings: &Strings) -> Result<List<FuncRow>, Error> {
+    let section = o::SECTION_FUNCS;
+    let funcs = rows(s.funcs, section, m.functions, MAX_FUNCTIONS, FuncRow::SIZE, FuncRow::read)?;
+    let mut end = 0u64;
+    for (i, f) in funcs.iter().enumerate() {
+        let bad = Error::at(Code::BadFunction, section, i.saturating_mul(FuncRow::SIZE));
+        let start = u64::from(f.text_offset);
+        let next = start.checked_add(u64::from(f.size)).ok_or(bad)?;
+        if start < end || f.size == 0 || next > s.text.bytes.len() as u64 {
+            return Err(bad);
+        }
+        if !strings.has(f.name) {
+            return Err(Error { code: Code::BadString, ..bad });
+        }
+        end = next;
+    }
+    Ok(funcs)
+}
+
+fn traps(s: &Sections<'_>, m: &Meta, funcs: &[FuncRow], strings: &Strings) -> Result<List<TrapRow>, Error> {
+    let section = o::SECTION_TRAPS;
+    let traps = rows(s.traps, section, m.traps, MAX_TRAP_SITES, TrapRow::SIZE, TrapRow::read)?;
+    let mut last = 0u32;
+    for (i, t) in traps.iter().enumerate() {
+        let bad = Error::at(Code::BadTrap, section, i.saturating_mul(TrapRow::SIZE));
+        let f = funcs.get(t.function as usize).ok_or(bad)?;
+        // a site is a return address: behind the function's first byte, at most at its end
+        let within = t.site.checked_sub(f.text_offset).is_some_and(|d| d > 0 && d <= f.size);
+        let known = t.code <= MAX_GENERATED_TRAP && TrapCode::from_u32(t.code).is_some();
+        if t.site <= last || !within || !known {
+            return Err(bad);
+        }
+        if !strings.has(t.file) {
+            return Err(Error { code: Code::BadString, ..bad });
+        }
+        last = t.site;
+    }
+    Ok(traps)
+}
+
+fn passive(s: &Sections<'_>, m: &Meta) -> Result<List<PassiveRow>, Error> {
+    let section = o::SECTION_PASSIVE;
+    let passive = rows(s.passive, section, m.passive, MAX_PASSIVE_SEGMENTS, PassiveRow::SIZE, PassiveRow::read)?;
+    let rodata = s.rodata.map_or(0, |r| r.bytes.len()) as u64;
+    for (i, p) in passive.iter().enumerate() {
+        if u64::from(p.offset).saturating_add(u64::from(p.size)) > rodata {
+            return Err(Error::at(Code::BadPassive, section, i.saturating_mul(PassiveRow::SIZE)));
+        }
+    }
+    Ok(passive)
+}
+
+fn data(s: &Sections<'_>, m: &Meta) -> Result<List<DataRow>, Error> {
+    let section = o::SECTION_DATA;
+    let mismatch = Error::in_section(Code::CountMismatch, section);
+    if m.data > MAX_DATA_SEGMENTS {
+        return Err(Error::in_section(Code::LimitExceeded, section));
+    }
+    let header = (m.data as usize).checked_mul(DataRow::SIZE).ok_or(mismatch)?;
+    let (head, bytes) = s.data.split_at_checked(header).ok_or(mismatch)?;
+    if m.data == 0 && !bytes.is_empty() {
+        return Err(mismatch);
+    }
+    let rows = rows(head, section, m.data, MAX_DATA_SEGMENTS, DataRow::SIZE, DataRow::read)?;
+    let memory = u64::from(m.memory_min).saturating_mul(WASM_PAGE);
+    let mut copied = 0u64;
+    for (i, d) in rows.iter().enumerate() {
+        let bad = Error::at(Code::BadData, section, i.saturating_mul(DataRow::SIZE));
+        let size = u64::from(d.size);
+        let target = d.memory_offset.checked_add(size).is_some_and(|end| end <= memory);
+        let source = u64::from(d.offset).saturating_add(size) <= s.data.len() as u64 && d.offset as usize >= header;
+        // rows that share bytes could make instantiation copy without bound
+        copied = copied.saturating_add(size);
+        if !target || !source || copied > bytes.len() as u64 {
+            return Err(bad);
+        }
+    }
+    Ok(rows)
+}
+
+fn imports(s: &Sections<'_>, m: &Meta) -> Result<List<ImportRow>, Error> {
+    let section = o::SECTION_IMPORTS;
+    let limit = wasmkc_abi::helper::HELPERS.len() as u32;
+    if m.imports > limit && s.imports.len() as u64 == u64::from(m.imports).saturating_mul(ImportRow::SIZE as u64) {
+        return Err(Error::in_section(Code::UnknownHelper, section));
+    }
+    let imports = rows(s.imports, section, m.imports, limit, ImportRow::SIZE, ImportRow::read)?;
+    let mut last = 0u32;
+    for (i, row) in imports.iter().enumerate() {
+        let at = Error::at(Code::BadImport, section, i.saturating_mul(ImportRow::SIZE));
+        if row.number <= last || row.reserved != 0 {
+            return Err(at);
+        }
+        last = row.number;
+        let helper = Helper::by_number(row.number).ok_or(Error { code: Code::UnknownHelper, ..at })?;
+        if row.signature != helper.signature() || row.effects != helper.effects {
+            return Err(Error { code: Code::EffectMismatch, ..at }.about(helper.name));
+        }
+        if row.fuel < helper.fuel {
+            return Err(Error { code: Code::HelperFuel, ..at }.about(helper.name));
+        }
+    }
+    Ok(imports)
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the C glue calls; its C view is `loader-kmod/glue/core.h`.
+//!
+//! Each function checks its pointers for null, turns them into references and calls safe code.
+
+use alloc::alloc::{alloc, dealloc};
+use core::alloc::Layout;
+use core::fmt::{self, Write};
+
+use wasmkc_abi::control::TrapRecord;
+use wasmkc_abi::limits::WASM_PAGE;
+use wasmkc_abi::vmctx::Instance;
+use wasmkc_core::{Info, Program};
+
+use crate::glue::Kernel;
+
+const EINVAL: i32 = 22;
+const ENOMEM: i32 = 12;
+const ENOENT: i32 = 2;
+
+/// `struct wkc_program`, opaque to C.
+pub struct KernelProgram(Program<Kernel>);
+
+/// `struct wkc_image_info`.
+#[repr(C)]
+pub struct ImageInfo {
+    entry_xdp: u64,
+    entry_init: [u64; 3],
+    fuel: u64,
+    text_base: u64,
+    heap_bytes: u64,
+    text_size: u32,
+    flags: u32,
+    hooks: u32,
+    memory_min: u32,
+    memory_max: u32,
+    instance_bytes: u32,
+    shadow_sp_global: u32,
+    stack_bound: u32,
+    text_sha256: [u8; 32],
+}
+
+const _: () = {
+    use core::mem::offset_of;
+    assert!(size_of::<ImageInfo>() == 120);
+    assert!(offset_of!(ImageInfo, entry_init) == 8);
+    assert!(offset_of!(ImageInfo, fuel) == 32);
+    assert!(offset_of!(ImageInfo, text_size) == 56);
+    assert!(offset_of!(ImageInfo, text_sha256) == 88);
+};
+
+impl From<Info> for ImageInfo {
+    fn from(i: Info) -> Self {
+        Self {
+            entry_xdp: i.entry_xdp,
+            entry_init: i.entry_init,
+            fuel: i.fuel,
+            text_base: i.text_base,
+            heap_bytes: i.heap_bytes,
+            text_size: i.text_size,
+            flags: i.flags,
+            hooks: i.hooks,
+            memory_min: i.memory_min,
+            memory_max: i.memory_max,
+            instance_bytes: i.instance_bytes,
+            shadow_sp_global: i.shadow_sp_global,
+            stack_bound: i.stack_bound,
+            text_sha256: i.text_sha256,
+        }
+    }
+}
+
+/// A text that ends with a zero and is cut at a character where it does not fit.
+struct Message<'a> {
+    rest: &'a mut [u8],
+    full: bool,
+}
+
+impl Write for Message<'_> {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for c in s.chars() {
+            let mut utf8 = [0; 4];
+            let c = c.encode_utf8(&mut utf8).as_bytes();
+            // one byte stays for the terminating zero
+            if self.full || self.rest.len() <= c.len() {
+                self.full = true;
+                return Ok(());
+            }
+            let (to, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(c.len()).ok_or(fmt::Error)?;
+            to.iter_mut().zip(c).for_each(|(to, from)| *to = *from);
+            self.rest = rest;
+        }
+        Ok(())
+    }
+}
+
+/// Writes `text` into `out`, zero-terminated.
+fn message(out: &mut [u8], text: &dyn fmt::Display) {
+    let mut m = Message { rest: out, full: false };
+    // an error can only come from the text's own Display; what was written so far stays
+    let _ = write!(m, "{text}");
+    if let Some(end) = m.rest.first_mut() {
+        *end = 0;
+    }
+}
+
+/// Loads an object: 0 and a program, or a negative errno and a message. Process context; may sleep.
+///
+/// # Safety
+/// Each pointer is null or valid for its type and length; `out` and `info` are exclusive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_load(
+    object: *const u8,
+    len: usize,
+    out: *mut *mut KernelProgram,
+    info: *mut ImageInfo,
+    msg: *mut u8,
+    msg_len: usize,
+) -> i32 {
+    if object.is_null() || out.is_null() || info.is_null() || len > isize::MAX as usize {
+        return -EINVAL;
+    }
+    // SAFETY: not null, and `len` readable bytes by the caller's contract.
+    let object = unsafe { core::slice::from_raw_parts(object, len) };
+    let text: &mut [u8] = if msg.is_null() || msg_len == 0 {
+        &mut []
+    } else {
+        // SAFETY: not null, and `msg_len` writable bytes by the caller's contract.
+        unsafe { core::slice::from_raw_parts_mut(msg, msg_len) }
+    };
+    message(text, &"");
+    let program = match wasmkc_core::load(Kernel, object) {
+        Ok(program) => program,
+        Err(error) => {
+            message(text, &error);
+            return error.errno().saturating_neg();
+        }
+    };
+    let filled = ImageInfo::from(program.info());
+    // SAFETY: the layout's size is not zero.
+    let place = unsafe { alloc(Layout::new::<KernelProgram>()) }.cast::<KernelProgram>();
+    if place.is_null() {
+        message(text, &"out of memory");
+        return -ENOMEM;
+    }
+    // SAFETY: fresh memory of this layout.
+    unsafe { place.write(KernelProgram(program)) };
+    // SAFETY: not null, valid for a write by the caller's contract.
+    unsafe { info.write(filled) };
+    // SAFETY: not null, valid for a write by the caller's contract.
+    unsafe { out.write(place) };
+    0
+}
+
+/// Frees a program. Process context; may sleep. Nobody may run its code any more.
+///
+/// # Safety
+/// `program` is null or came from [`wkc_core_load`] and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_free(program: *mut KernelProgram) {
+    if program.is_null() {
+        return;
+    }
+    // SAFETY: a live program by the caller's contract, dropped once.
+    unsafe { program.drop_in_place() };
+    // SAFETY: it was allocated with this layout by `wkc_core_load`.
+    unsafe { dealloc(program.cast(), Layout::new::<KernelProgram>()) };
+}
+
+/// Fills an instance block and the active segments. Any context.
+///
+/// # Safety
+/// `program` is live; `instance` has `instance_bytes` bytes and `memory` `memory_max` zeroed pages (null where
+/// there are none), and nobody else uses them meanwhile.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_instantiate(program: *const KernelProgram, instance: *mut Instance, memory: *mut u8) {
+    // SAFETY: null or live by the caller's contract.
+    let Some(program) = (unsafe { program.as_ref() }) else { return };
+    let info = program.0.info();
+    if instance.is_null() {
+        return;
+    }
+    // SAFETY: not null, `instance_bytes` exclusive bytes by the caller's contract.
+    let block = unsafe { core::slice::from_raw_parts_mut(instance.cast::<u8>(), info.instance_bytes as usize) };
+    let bytes = info.memory_max as usize * WASM_PAGE as usize;
+    let memory: &mut [u8] = if memory.is_null() || bytes == 0 {
+        &mut []
+    } else {
+        // SAFETY: not null, `memory_max` exclusive pages by the caller's contract.
+        unsafe { core::slice::from_raw_parts_mut(memory, bytes) }
+    };
+    // Sizes can only be wrong where C passed no memory to a program that has some: the block then stays as it
+    // was, zeroed, and every access of its code is out of bounds.
+    let _ = program.0.instantiate(block, memory);
+}
+
+/// Explains a trap: 0, or -ENOENT for an address that is no trap site. Any context.
+///
+/// # Safety
+/// `program` is null or live; `record` is null or valid and exclusive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_trap_lookup(
+    program: *const KernelProgram,
+    site_address: u64,
+    record: *mut TrapRecord,
+) -> i32 {
+    // SAFETY: null or live by the caller's contract.
+    let Some(program) = (unsafe { program.as_ref() }) else { return -EINVAL };
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(record) = (unsafe { record.as_mut() }) else { return -EINVAL };
+    let Some(site) = program.0.trap_site(site_address) else { return -ENOENT };
+    record.site = site.site;
+    record.wasm_offset = site.wasm_offset;
+    record.line = site.line;
+    message(&mut record.function, &site.function);
+    message(&mut record.file, &site.file);
+    0
+}

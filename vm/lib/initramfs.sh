@@ -1,0 +1,131 @@
+# shellcheck shell=bash
+# Makes the VM's root file system: a base that is cached by the hash of its contents' sources, and a small
+# layer a run (module, CLI, COMMAND, DIR). Both are plain cpio archives; the kernel unpacks them one over the other.
+# Sourced by vm/run.
+
+# Programs from this machine that go into the base: path, package. Busybox gives the rest. The shell and all that
+# runs another program are the real ones: busybox's prefer its own ip and ping to those in PATH.
+BASE_PROGRAMS="
+/usr/bin/busybox busybox-static
+/usr/bin/dash dash
+/usr/bin/env coreutils
+/usr/bin/timeout coreutils
+/usr/bin/nohup coreutils
+/usr/bin/nice coreutils
+/usr/bin/xargs findutils
+/usr/bin/setsid util-linux
+/usr/bin/setpriv util-linux
+/usr/bin/taskset util-linux
+/usr/bin/unshare util-linux
+/usr/bin/nsenter util-linux
+/usr/bin/kmod kmod
+/usr/bin/ip iproute2
+/usr/sbin/tc iproute2
+/usr/bin/ping iputils-ping
+/usr/sbin/bpftool bpftool
+/usr/sbin/ethtool ethtool
+/usr/bin/socat socat
+"
+
+# find_program PATH PACKAGE: where it really is, as Debian's merged /usr moves things about.
+find_program() {
+	local at
+	at=$(PATH=$PATH:/usr/sbin:/sbin command -v "${1##*/}") || need_tool "${1##*/}" "$2"
+	readlink -f "$at"
+}
+
+# add_program FILE DEST ROOT: copies a program and every shared library it needs.
+add_program() {
+	local lib
+	install -D -m 755 "$1" "$3$2"
+	# A static program makes ldd fail: it needs nothing.
+	{ ldd "$1" 2>/dev/null || true; } | grep -o '/[^ ]*' | sort -u | while read -r lib; do
+		[ -e "$3$lib" ] || install -D -m 755 "$(readlink -f "$lib")" "$3$lib"
+	done
+}
+
+# pack ROOT FILE: cpio with fixed owners and times.
+pack() {
+	(cd "$1" && find . -mindepth 1 -print0 | LC_ALL=C sort -z | cpio --null --create --format=newc --reproducible --owner=0:0 --quiet) >"$2"
+}
+
+# add_modules KERNEL_DIR RELEASE ROOT
+add_modules() {
+	local names file
+	names=$(grep -v '^#' "$VM_DIR/modules.list")
+	# shellcheck disable=SC2086 # one word a module
+	modprobe -d "$1" -S "$2" --show-depends -a $names | awk '$1 == "insmod" { print $2 }' | sort -u | while read -r file; do
+		install -D -m 644 "$file" "$3${file#"$1"}"
+	done
+	cp "$1/lib/modules/$2"/modules.{builtin,builtin.modinfo,order} "$3/lib/modules/$2/"
+	find "$3/lib/modules" -name '*.ko.xz' -exec xz -d {} +
+	depmod -b "$3" "$2"
+}
+
+# base_initramfs KERNEL_DIR: prints the path of the cached base archive, made if it is not there.
+base_initramfs() {
+	local release key root path package file archive
+	local -a programs=()
+	release=$(cat "$1/release")
+	need_tool cpio cpio
+	need_tool xz xz-utils
+	while read -r path package; do
+		[ -z "$path" ] && continue
+		file=$(find_program "$path" "$package") || exit
+		programs+=("$path=$file")
+	done <<<"$BASE_PROGRAMS"
+	# Libraries are in the key through ldd's list with their sizes and times.
+	key=$({
+		echo "$1"
+		sha256sum "$VM_DIR/modules.list" "$VM_DIR"/init/* "$VM_DIR/lib/initramfs.sh" "${programs[@]#*=}"
+		ldd "${programs[@]#*=}" 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs stat -L -c '%n %s %Y'
+	} | sha256sum | cut -c1-32)
+	archive="$VM_BUILD/base/$key.cpio"
+	if [ ! -f "$archive" ]; then
+		mkdir -p "$VM_BUILD/base"
+		root=$(mktemp -d "$VM_BUILD/base/tmp.XXXXXX")
+		mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,root,out,host,etc,lib/vm,usr/bin,usr/sbin,var/run}
+		chmod 1777 "$root/tmp"
+		for file in "${programs[@]}"; do add_program "${file#*=}" "${file%%=*}" "$root"; done
+		ln -s /usr/bin/dash "$root/bin/sh"
+		for file in modprobe insmod rmmod lsmod modinfo depmod; do ln -s /usr/bin/kmod "$root/sbin/$file"; done
+		add_modules "$1" "$release" "$root"
+		install -m 755 "$VM_DIR/init/init" "$root/init"
+		install -m 755 "$VM_DIR/init/leak" "$root/lib/vm/leak"
+		printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n' >"$root/etc/passwd"
+		printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+		pack "$root" "$root.cpio"
+		mv "$root.cpio" "$archive"
+		rm -rf "$root"
+	fi
+	printf '%s\n' "$archive"
+}
+
+# quote WORD...: words as sh reads them back unchanged.
+quote() {
+	local word
+	for word in "$@"; do printf " '%s'" "${word//\'/\'\\\'\'}"; done
+	echo
+}
+
+# run_layer ROOT FILE: the layer of this run from the options of vm/run (global variables) and COMMAND.
+run_layer() {
+	local root=$1 archive=$2
+	shift 2
+	mkdir -p "$root/lib/vm"
+	{
+		echo "WITH_MODULE=$with_module"
+		echo "LEAK_CHECK=$leak_check"
+		echo "set --$(quote "$@")"
+	} >"$root/lib/vm/run"
+	[ -z "$with_module" ] || install -D -m 644 "$module" "$root/lib/vm/wasmkc.ko"
+	if [ -f "$cli" ]; then
+		add_program "$cli" /usr/bin/wasmkc "$root"
+		strip -g "$root/usr/bin/wasmkc" 2>/dev/null || true
+	fi
+	if [ -n "$dir" ]; then
+		mkdir -p "$root/host"
+		cp -a "$dir/." "$root/host/"
+	fi
+	pack "$root" "$archive"
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# Starts QEMU on a kernel and an initramfs and waits for its end. Sourced by vm/run.
+
+# qemu_command WORK KERNEL_DIR: fills the array `qemu` from the options of vm/run.
+qemu_command() {
+	local work=$1 port
+	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -machine q35 -cpu "$cpu" -smp "$cpus" -m "$memory"
+		-kernel "$2/vmlinuz" -initrd "$work/initrd")
+	if [ -n "$icount" ]; then qemu+=(-accel tcg -icount "shift=0,sleep=off"); else qemu+=(-accel "tcg,thread=multi"); fi
+	# The kernel's console has a serial line of its own: it works when nothing else does any more.
+	qemu+=(-chardev "file,id=console,path=$work/kernel.log" -serial chardev:console -device virtio-serial-pci)
+	for port in stdout stderr result files; do
+		qemu+=(-chardev "file,id=$port,path=$work/$port" -device "virtserialport,chardev=$port,name=wkc.$port")
+	done
+	# ignore_loglevel: a command that lowers the console's level hides nothing. oops and panic end the run at once.
+	qemu+=(-append "console=ttyS0 ignore_loglevel panic=-1 oops=panic net.ifnames=0 rdinit=/init")
+}
+
+# qemu_run WORK: runs it with output live; returns 124 on timeout, else QEMU's own status.
+qemu_run() {
+	local work=$1 file pid status=0 tails=()
+	: >"$work/stdout"
+	: >"$work/stderr"
+	timeout --kill-after=5 "$timeout" "${qemu[@]}" </dev/null 2>"$work/qemu.log" >&2 &
+	pid=$!
+	# shellcheck disable=SC2064 # this pid, now
+	trap "kill $pid 2>/dev/null; exit 143" TERM INT HUP
+	tail -q -n +1 -s 0.1 -f --pid="$pid" "$work/stdout" 2>/dev/null & tails+=($!)
+	tail -q -n +1 -s 0.1 -f --pid="$pid" "$work/stderr" >&2 2>/dev/null & tails+=($!)
+	wait "$pid" || status=$?
+	for file in "${tails[@]}"; do wait "$file" || true; done
+	trap - TERM INT HUP
+	[ "$status" = 137 ] && status=124
+	return "$status"
+}

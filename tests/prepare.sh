@@ -40,5 +40,6 @@ length=$(stat -c %s "$out/openssl.p7s")
 	printf "\\0\\0\\002\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o\\%03o\\%03o' $((length >> 24)) $((length >> 16 & 255)) $((length >> 8 & 255)) $((length & 255)))"
 	echo "~Module signature appended~"
 } >"$out/openssl.kwo"
+cp build/wxwalk/wxwalk.ko "$out"
 cp build/kmod/wasmkc.ko "$out/signed-module.ko"
 "$sign_file" sha256 "$out/test.key" "$out/test.crt" "$out/signed-module.ko"

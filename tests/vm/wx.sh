@@ -1,0 +1,30 @@
+# shellcheck shell=sh
+# W^X: a walk of the page tables over both arenas, with a program loaded, finds no page that is writable and
+# executable at once, and no executable alias of one in the direct map.
+. /host/lib.sh
+ok "trust add" wasmkc trust add /host/test.crt
+ok "load" wasmkc load /host/l4drop.kwo
+symbol() { echo "0x$(awk -v s="$1" '$3 == s { print $1; exit }' /proc/kallsyms)"; }
+# walk FROM TO: loads the walking module over [FROM, TO) and prints PAGES EXECUTABLE WRITABLE BOTH ALIAS.
+walk() {
+	from=$(symbol "$1")
+	to=$(symbol "$2")
+	insmod /host/wxwalk.ko start=$((from)) size=$((to - from)) || return 1
+	(cd /sys/module/wxwalk/parameters && echo "$(cat pages) $(cat executable) $(cat writable) $(cat both) $(cat alias_executable)")
+	rmmod wxwalk
+}
+# shellcheck disable=SC2046 # the walk prints five words
+set -- $(walk wkc_arena_text wkc_arena_text_end)
+echo "# text: pages $1 executable $2 writable $3 both $4 executable aliases $5"
+equal "text: all pages are executable" "$2" "$1"
+equal "text: no page is writable" "$3" 0
+equal "text: no executable alias" "$5" 0
+equal "text: there are pages" "$([ "$1" -gt 0 ] && echo yes)" yes
+# shellcheck disable=SC2046
+set -- $(walk wkc_arena_rodata wkc_arena_rodata_end)
+echo "# rodata: pages $1 executable $2 writable $3 both $4 executable aliases $5"
+equal "rodata: no page is executable" "$2" 0
+equal "rodata: no page is writable" "$3" 0
+# The positive control: an ordinary writable page is seen as such.
+ok "unload" wasmkc unload l4drop
+finish

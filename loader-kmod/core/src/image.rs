@@ -12,7 +12,7 @@ use wasmkc_abi::limits::MAX_OBJECT_BYTES;
 use wasmkc_abi::object::{SIGNATURE_HEADER, SIGNATURE_MAGIC, SIGNATURE_PKCS7};
 
 use crate::error::{Code, Error};
-use crate::platform::Platform;
+use crate::platform::Verifier;
 
 /// Bytes as they came.
 #[derive(Clone, Copy, Debug)]
@@ -66,16 +66,16 @@ impl<'a> UntrustedImage<'a> {
         Self { bytes }
     }
 
-    /// Has the platform verify the signature.
+    /// Has the signature verified.
     ///
     /// # Errors
-    /// [`Code::TooLarge`], those of [`split_trailer`], and [`Code::Signature`] with the platform's errno.
-    pub fn verify<P: Platform>(self, platform: &mut P) -> Result<SignedImage<'a>, Error> {
+    /// [`Code::TooLarge`], those of [`split_trailer`], and [`Code::Signature`] with the verifier's errno.
+    pub fn verify(self, verifier: impl Verifier) -> Result<SignedImage<'a>, Error> {
         if self.bytes.len() > MAX_OBJECT_BYTES as usize {
             return Err(Error::of(Code::TooLarge));
         }
         let trailer = split_trailer(self.bytes)?;
-        match platform.verify(trailer.data, trailer.signature) {
+        match verifier(trailer.data, trailer.signature) {
             Ok(()) => Ok(SignedImage { elf: trailer.data }),
             Err(errno) => Err(Error::from_platform(Code::Signature, errno)),
         }

@@ -2,7 +2,7 @@
 //! The loader's core: the only reader of objects (`.kwo`) in the project.
 //!
 //! The same code runs inside the kernel (through `loader-kmod/kobj`) and in user space (through
-//! `wasmkc-host`); both give it a [`Platform`].
+//! `wasmkc-host`); both give it a [`Platform`] and a [`Verifier`]. There is no way past the verifier.
 //!
 //! Design principles:
 //! 1. Types name how far bytes are trusted; a skipped stage does not compile. `load.rs` lists the stages.
@@ -31,5 +31,5 @@ pub mod tables;
 
 pub use error::{Code, Error};
 pub use load::load;
-pub use platform::{Arena, Platform, Symbol};
+pub use platform::{Arena, Platform, Symbol, Verifier};
 pub use program::{Info, Program, TrapSite};

@@ -59,16 +59,16 @@ impl Symbol {
     }
 }
 
+/// Says whether a signature (second argument: PKCS#7, detached) over data (first) is one of a trusted key.
+/// Errors are positive errno values: ENOKEY, EKEYREJECTED, EBADMSG, ENOPKG and the like.
+pub trait Verifier: FnOnce(&[u8], &[u8]) -> Result<(), i32> {}
+
+impl<F: FnOnce(&[u8], &[u8]) -> Result<(), i32>> Verifier for F {}
+
 /// What the core needs from where it runs. Error numbers are positive errno values.
 pub trait Platform {
     /// ELF machine whose code this platform runs.
     const MACHINE: u16;
-
-    /// Is `signature` (PKCS#7, detached) one of a trusted key over `data`?
-    ///
-    /// # Errors
-    /// ENOKEY, EKEYREJECTED, EBADMSG, ENOPKG and what else the platform's verifier says.
-    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<(), i32>;
 
     /// Takes `size` bytes of `arena`, 16-byte aligned, within 2 GiB of the other arena and of all symbols.
     ///

@@ -32,13 +32,14 @@ fn done(status: i32) -> Result<(), i32> {
     if status == 0 { Ok(()) } else { Err(status.saturating_neg()) }
 }
 
+/// Asks the kernel's PKCS#7 verifier with the module's keyring.
+pub fn verify(data: &[u8], signature: &[u8]) -> Result<(), i32> {
+    // SAFETY: both ranges are live slices that C only reads.
+    done(unsafe { wkc_plat_verify(data.as_ptr(), data.len(), signature.as_ptr(), signature.len()) })
+}
+
 impl Platform for Kernel {
     const MACHINE: u16 = EM_X86_64;
-
-    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<(), i32> {
-        // SAFETY: both ranges are live slices that C only reads.
-        done(unsafe { wkc_plat_verify(data.as_ptr(), data.len(), signature.as_ptr(), signature.len()) })
-    }
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {
         let mut address = 0;

@@ -12,7 +12,7 @@ use wasmkc_abi::limits::WASM_PAGE;
 use wasmkc_abi::vmctx::Instance;
 use wasmkc_core::{Info, Program};
 
-use crate::glue::Kernel;
+use crate::glue::{Kernel, verify};
 
 const EINVAL: i32 = 22;
 const ENOMEM: i32 = 12;
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn wkc_core_load(
         unsafe { core::slice::from_raw_parts_mut(msg, msg_len) }
     };
     message(text, &"");
-    let program = match wasmkc_core::load(Kernel, object) {
+    let program = match wasmkc_core::load(verify, Kernel, object) {
         Ok(program) => program,
         Err(error) => {
             message(text, &error);

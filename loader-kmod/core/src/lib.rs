@@ -17,6 +17,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod describe;
 pub mod elf;
 pub mod error;
 pub mod image;

@@ -58,15 +58,20 @@ impl<'a> SignedImage<'a> {
     /// # Errors
     /// The first check that fails; see [`Code`].
     pub fn parse(self, machine: u16) -> Result<ParsedImage<'a>, Error> {
-        let elf = for_machine(Elf::parse(self.elf())?, machine)?;
-        let sections = Sections::find(&elf)?;
-        let meta = check_meta(&sections, elf.machine())?;
-        let rodata = sections.rodata.map_or(&[][..], |s| s.bytes);
-        let tables = Tables::parse(&sections, &meta)?;
-        check_entries(&meta, sections.text.bytes, &tables)?;
-        let relocations = relocation::parse(&elf, &sections, &tables)?;
-        Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations })
+        parse(self.elf(), machine)
     }
+}
+
+/// The checks, on the ELF file alone.
+pub(crate) fn parse(bytes: &[u8], machine: u16) -> Result<ParsedImage<'_>, Error> {
+    let elf = for_machine(Elf::parse(bytes)?, machine)?;
+    let sections = Sections::find(&elf)?;
+    let meta = check_meta(&sections, elf.machine())?;
+    let rodata = sections.rodata.map_or(&[][..], |s| s.bytes);
+    let tables = Tables::parse(&sections, &meta)?;
+    check_entries(&meta, sections.text.bytes, &tables)?;
+    let relocations = relocation::parse(&elf, &sections, &tables)?;
+    Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations })
 }
 
 /// The outer file if it is for `machine`, else the inner object that is.

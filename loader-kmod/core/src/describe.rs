@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+//! What an object says of itself, for somebody who looks at it before trusting it.
+//!
+//! The same checks as for loading, but nothing here can be linked or run: a [`Description`] has no way
+//! on to a program, so an unsigned file can be looked at and no more.
+#![forbid(unsafe_code)]
+
+use wasmkc_abi::object::Meta;
+
+use crate::elf::Elf;
+use crate::error::Error;
+use crate::image::split_trailer;
+use crate::parse::parse;
+use crate::tables::Tables;
+
+/// A checked object that nobody vouches for.
+#[derive(Debug)]
+pub struct Description<'a> {
+    /// The ELF file without the signature.
+    pub elf: Elf<'a>,
+    /// The PKCS#7 message, if the file has one. Not verified.
+    pub signature: Option<&'a [u8]>,
+    /// `.wkc.meta` of the outer file.
+    pub meta: Meta,
+    /// All tables.
+    pub tables: Tables,
+    /// `.text`
+    pub text: &'a [u8],
+    /// Number of relocations.
+    pub relocations: usize,
+}
+
+/// Reads an object, signed or not.
+///
+/// # Errors
+/// The first thing that is wrong with it, but for the signature.
+pub fn describe(bytes: &[u8]) -> Result<Description<'_>, Error> {
+    let (data, signature) = match split_trailer(bytes) {
+        Ok(trailer) => (trailer.data, Some(trailer.signature)),
+        Err(e) if matches!(e.code, crate::error::Code::Unsigned) => (bytes, None),
+        Err(e) => return Err(e),
+    };
+    let elf = Elf::parse(data)?;
+    let parsed = parse(data, elf.machine())?;
+    let relocations = parsed.relocations.len();
+    Ok(Description { elf, signature, meta: parsed.meta, tables: parsed.tables, text: parsed.text, relocations })
+}

@@ -1,1 +1,141 @@
-//! To be filled by its first commit.
+//! Independent check of the final bytes of an object: nothing is signed that this crate refuses.
+//!
+//! Design principles:
+//! 1. It knows the ABI tables and an instruction decoder; it shares no code and no assumption with the
+//!    compiler's passes, and reads nothing but the object's own bytes.
+//! 2. What is not on a list is refused. A rule that the compiler cannot meet is a bug of the compiler.
+//! 3. It collects all findings instead of stopping at the first, and each names its rule.
+//! 4. It accepts hostile bytes: it always ends, without a panic.
+#![forbid(unsafe_code)]
+
+mod descent;
+mod finding;
+mod image;
+mod instruction;
+mod operand;
+mod stack;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::descent::{Body, Flow, descend};
+pub use crate::finding::{Finding, Rule};
+use crate::image::Image;
+
+/// What an accepted object contains.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Functions.
+    pub functions: usize,
+    /// Instructions reached, which are all there are.
+    pub instructions: usize,
+    /// Bytes of `.text`.
+    pub text_bytes: usize,
+    /// How often each mnemonic occurs.
+    pub mnemonics: BTreeMap<String, usize>,
+    /// How often each symbol of the ABI is called.
+    pub symbols: BTreeMap<String, usize>,
+    /// Calls between functions of the object.
+    pub calls: usize,
+    /// Relocations of `.text`.
+    pub relocations: usize,
+}
+
+/// Checks `object`, an ELF with or without a signature behind it.
+///
+/// # Errors
+/// Every rule broken, in the order of the code; never an empty list.
+pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
+    let image = Image::parse(object)?;
+    let mut findings = Vec::new();
+    padding(&image, &mut findings);
+    entries(&image, &mut findings);
+    let mut bodies = Vec::with_capacity(image.functions.len());
+    for function in &image.functions {
+        let before = findings.len();
+        let body = descend(&image, function, &mut findings);
+        // The frame can be followed only through instructions that are understood.
+        if findings.len() == before {
+            stack::check(&body, &mut findings);
+        }
+        bodies.push(body);
+    }
+    trap_sites(&image, &bodies, &mut findings);
+    if !findings.iter().any(|f| f.rule == Rule::Unreached) {
+        relocations(&image, &bodies, &mut findings);
+    }
+    if findings.is_empty() { Ok(report(&image, &bodies)) } else { Err(findings) }
+}
+
+/// Bytes before, between and behind functions are int3.
+fn padding(image: &Image<'_>, findings: &mut Vec<Finding>) {
+    let starts = image.functions.iter().map(|f| f.start).chain([image.text.len() as u32]);
+    let ends = [0].into_iter().chain(image.functions.iter().map(|f| f.end));
+    for (from, to) in ends.zip(starts) {
+        if let Some(at) = (from..to).find(|o| image.text[*o as usize] != 0xcc) {
+            let detail = format!("byte {:#04x} belongs to no function", image.text[at as usize]);
+            findings.push(Finding { offset: Some(at), ..Finding::object(Rule::Padding, detail) });
+        }
+    }
+}
+
+/// Entry points are functions that begin with endbr64.
+fn entries(image: &Image<'_>, findings: &mut Vec<Finding>) {
+    for (name, offset) in &image.entries {
+        let code = image.text.get(*offset as usize..).unwrap_or_default();
+        if !image.is_function_start(u64::from(*offset)) || !code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa]) {
+            let detail = format!("entry {name} starts no function or has no endbr64");
+            findings.push(Finding { offset: Some(*offset), ..Finding::object(Rule::Entry, detail) });
+        }
+    }
+}
+
+/// Calls of `wkc_trap` and rows of the trap table are the same set.
+fn trap_sites(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding>) {
+    let mut rows: BTreeSet<u32> = image.trap_sites.iter().copied().collect();
+    if rows.len() != image.trap_sites.len() || !image.trap_sites.is_sorted() {
+        findings.push(Finding::object(Rule::TrapSite, "the rows are not ascending"));
+    }
+    for body in bodies {
+        for step in body.steps.values().filter(|s| s.traps) {
+            if !rows.remove(&(step.instruction.next_ip() as u32)) {
+                findings.push(body.finding(step, Rule::TrapSite, "the call has no row"));
+            }
+        }
+    }
+    for site in rows {
+        let detail = "the row has no call of wkc_trap before its site";
+        findings.push(Finding { offset: Some(site), ..Finding::object(Rule::TrapSite, detail) });
+    }
+}
+
+/// Every relocation lies in an instruction reached; those were checked there.
+fn relocations(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding>) {
+    for offset in image.relocations.keys() {
+        let body = bodies.iter().rev().find(|b| b.function.start <= *offset && *offset < b.function.end);
+        let step = body.and_then(|b| b.steps.range(..=*offset).next_back());
+        if step.is_none_or(|(_, s)| u64::from(*offset) + 4 > s.instruction.next_ip()) {
+            let detail = "it lies in no instruction";
+            findings.push(Finding { offset: Some(*offset), ..Finding::object(Rule::Relocation, detail) });
+        }
+    }
+}
+
+fn report(image: &Image<'_>, bodies: &[Body<'_>]) -> Report {
+    let mut r = Report {
+        functions: bodies.len(),
+        text_bytes: image.text.len(),
+        relocations: image.relocations.len(),
+        ..Report::default()
+    };
+    for target in image.relocations.values() {
+        if let image::Target::Symbol(s) = target {
+            *r.symbols.entry(s.clone()).or_default() += 1;
+        }
+    }
+    for step in bodies.iter().flat_map(|b| b.steps.values()) {
+        r.instructions += 1;
+        r.calls += usize::from(matches!(step.flow, Flow::Call(_)));
+        *r.mnemonics.entry(format!("{:?}", step.instruction.mnemonic()).to_lowercase()).or_default() += 1;
+    }
+    r
+}

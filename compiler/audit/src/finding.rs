@@ -1,0 +1,170 @@
+//! What the audit has to say: the rules by stable names, and one finding each time a rule is broken.
+
+use std::fmt;
+
+macro_rules! rules {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $meaning:literal;)*) => {
+        /// A rule of the audit. Its name is stable: scripts and tests match it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Rule { $($(#[$doc])* $variant,)* }
+
+        impl Rule {
+            /// Every rule.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its stable name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// What a finding of it means.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning),* }
+            }
+        }
+    };
+}
+
+rules! {
+    /// The file cannot be read as an object at all.
+    Malformed = "malformed-object", "the file is not an object that the audit can read";
+    /// The object is for a machine that this audit cannot judge.
+    Machine = "unsupported-machine", "the audit knows x86_64 only, so this code cannot be vouched for";
+    /// Some section is writable and executable.
+    WriteExecute = "write-execute-section", "a section must never be both writable and executable";
+    /// Executable bytes outside `.text`, or a writable `.rodata`.
+    SectionFlags = "section-flags", "only .text may be executable, and .rodata must be read-only";
+    /// `.wkc.funcs` does not describe `.text`.
+    FunctionTable = "function-table", "functions must be ascending, inside .text and must not overlap";
+    /// An entry point of the meta record is no function.
+    Entry = "entry-point", "an entry point must be the start of a function that begins with endbr64";
+    /// A byte between functions that is not int3.
+    Padding = "padding", "bytes between functions must be int3 (0xcc)";
+    /// Bytes in a function that no path from its start reaches.
+    Unreached = "unreached-bytes", "every byte of a function must belong to an instruction reached from its start";
+    /// Bytes that decode to no instruction inside the function.
+    Undecodable = "undecodable", "the bytes form no instruction that ends inside the function";
+    /// SSE, AVX, x87, MMX.
+    FloatOrSimd = "float-or-simd", "floating-point and vector registers belong to user space while the kernel runs";
+    /// Privileged instruction.
+    Privileged = "privileged-instruction", "a filter must not touch the machine's state";
+    /// syscall, sysenter, int n and their returns.
+    SystemCall = "system-call", "a filter enters the kernel through helpers only";
+    /// in, out and their string forms.
+    PortIo = "port-io", "a filter must not touch devices";
+    /// movs, stos, cmps, scas, lods with or without rep.
+    StringInstruction = "string-instruction", "string instructions run for a time that nothing charges";
+    /// lock, rep, segment override or 32-bit addressing.
+    Prefix = "forbidden-prefix", "lock, rep, segment and address-size prefixes are not used by the compiler";
+    /// An instruction that not every x86_64 CPU has.
+    CpuFeature = "cpu-feature", "the instruction is not in baseline x86_64, and the object names no CPU feature";
+    /// Not on the allow-list.
+    NotAllowed = "instruction-not-allowed", "the instruction is not on the list of those that the compiler may use";
+    /// `ret` of any kind.
+    BareReturn = "bare-return", "a return must be a jump to wkc_ret, which honours the CPU's mitigations";
+    /// `jmp reg` or `jmp [mem]`.
+    IndirectJump = "indirect-jump", "jumps must be direct: an indirect one can be steered";
+    /// `call reg` or `call [mem]`.
+    IndirectCall = "indirect-call", "calls must be direct: an indirect one can be steered";
+    /// Far jump, call or return.
+    FarTransfer = "far-transfer", "far transfers change the code segment";
+    /// A branch whose target is not where an instruction starts.
+    BranchIntoInstruction = "branch-into-instruction", "two readings of the same bytes: one of them was not checked";
+    /// A branch to another function.
+    BranchOutOfFunction = "branch-out-of-function", "a branch must stay in its function";
+    /// A branch or call out of `.text`.
+    BranchOutOfSection = "branch-out-of-section", "the target lies outside .text";
+    /// A call to something that is no function and no allowed symbol.
+    UnknownCall = "unknown-call-target", "a call must name a function's start or a symbol of the ABI";
+    /// A symbol used in a way the ABI does not have.
+    SymbolUse = "symbol-use", "wkc_ret is only jumped to, every other symbol is only called";
+    /// A helper that `.wkc.imports` does not list.
+    UndeclaredHelper = "undeclared-helper", "a helper that is called must be listed in .wkc.imports";
+    /// Control runs past the function's last byte.
+    RunsOff = "runs-off-the-end", "the function's last path must end in a jump to wkc_ret, a trap or ud2";
+    /// A relocation that is not one of the two allowed kinds at an allowed place.
+    Relocation = "relocation", "only PLT32 in a call or jump and PC32 against .rodata in a memory operand are allowed";
+    /// A constant outside `.rodata`, or written to.
+    RipMemory = "rip-memory", "a rip-relative operand must be relocated, inside .rodata, and only read";
+    /// A memory operand without a base register.
+    AbsoluteMemory = "absolute-memory", "a memory operand must have a base register";
+    /// The function does not begin with its frame, or changes rbp later.
+    Frame = "frame", "a function begins with push rbp; mov rbp, rsp, is not re-entered there and leaves rbp alone";
+    /// rsp changed in an unusual way, or to different depths on two paths.
+    StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths";
+    /// An access through rsp or rbp outside the function's own frame.
+    StackAccess = "stack-access", "an access through rsp or rbp must stay in the frame and off the return address";
+    /// A call to `wkc_trap` without its row, or a row without its call.
+    TrapSite = "trap-site", "calls to wkc_trap and rows of .wkc.traps must match one to one";
+}
+
+/// A rule broken at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule.
+    pub rule: Rule,
+    /// Name of the function, where it lies in one.
+    pub function: Option<String>,
+    /// Offset in `.text`, where it is about code.
+    pub offset: Option<u32>,
+    /// The instruction in Intel syntax, where it is about one.
+    pub instruction: Option<String>,
+    /// What exactly was found.
+    pub detail: String,
+}
+
+impl Finding {
+    /// A finding about the object as a whole.
+    pub(crate) fn object(rule: Rule, detail: impl Into<String>) -> Self {
+        Self { rule, function: None, offset: None, instruction: None, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.rule.name())?;
+        if let Some(name) = &self.function {
+            write!(f, " in function {name}")?;
+        }
+        if let Some(offset) = self.offset {
+            write!(f, " at .text+{offset:#x}")?;
+        }
+        if let Some(text) = &self.instruction {
+            write!(f, " `{text}`")?;
+        }
+        write!(f, ": {} ({})", self.detail, self.rule.meaning())
+    }
+}
+
+impl std::error::Error for Finding {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_names_are_unique_and_plain() {
+        let mut names: Vec<_> = Rule::ALL.iter().map(|r| r.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Rule::ALL.len());
+        assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn a_finding_says_rule_place_and_meaning() {
+        let f = Finding {
+            rule: Rule::BareReturn,
+            function: Some("xdp".into()),
+            offset: Some(18),
+            instruction: Some("ret".into()),
+            detail: "returns past the stub".into(),
+        };
+        let text = f.to_string();
+        for part in ["bare-return", "function xdp", ".text+0x12", "`ret`", "wkc_ret"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}

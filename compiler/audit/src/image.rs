@@ -1,0 +1,247 @@
+//! Reads an object into what the other stages look at: code bytes, functions, relocations, tables.
+//!
+//! In: the bytes of a `.kwo`, with or without a signature behind the ELF. Out: an [`Image`] whose
+//! offsets all lie inside `.text`. It never trusts a count or an offset of the file.
+
+use std::collections::BTreeMap;
+
+use object::read::elf::{ElfFile64, FileHeader as _, SectionHeader as _};
+use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, elf};
+use wasmkc_abi::helper::Helper;
+use wasmkc_abi::object::{
+    EM_X86_64, FuncRow, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32, SECTION_FUNCS, SECTION_IMPORTS,
+    SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
+};
+use wasmkc_abi::vmctx::RUNTIME_SYMBOLS;
+
+use crate::finding::{Finding, Rule};
+
+/// One row of `.wkc.funcs`, checked to lie inside `.text`.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name, or its place in the table.
+    pub name: String,
+    /// First byte in `.text`.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+}
+
+/// What a relocation of `.text` points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// R_X86_64_PLT32 with addend -4 against an undefined symbol of the ABI.
+    Symbol(String),
+    /// R_X86_64_PC32 against the `.rodata` section, with its addend.
+    Rodata(i64),
+}
+
+/// What the audit needs of an object.
+#[derive(Debug)]
+pub struct Image<'a> {
+    /// Bytes of `.text`.
+    pub text: &'a [u8],
+    /// Bytes of `.rodata`.
+    pub rodata_len: u64,
+    /// Functions, ascending.
+    pub functions: Vec<Function>,
+    /// Relocations of `.text` by offset.
+    pub relocations: BTreeMap<u32, Target>,
+    /// Names and offsets of the entry points that the meta record has.
+    pub entries: Vec<(&'static str, u32)>,
+    /// Sites of `.wkc.traps`.
+    pub trap_sites: Vec<u32>,
+    /// Symbols of the helpers in `.wkc.imports`.
+    pub helpers: Vec<&'static str>,
+}
+
+type Elf<'a> = ElfFile64<'a, Endianness>;
+
+impl<'a> Image<'a> {
+    /// Parses `object`, collecting every finding about sections, tables and relocations.
+    pub fn parse(object: &'a [u8]) -> Result<Self, Vec<Finding>> {
+        let malformed = |e: object::Error| vec![Finding::object(Rule::Malformed, e.to_string())];
+        let elf = Elf::parse(object).map_err(malformed)?;
+        let machine = elf.elf_header().e_machine(elf.endian());
+        if machine != EM_X86_64 || !elf.is_little_endian() {
+            return Err(vec![Finding::object(Rule::Machine, format!("e_machine is {machine}"))]);
+        }
+        let mut findings = Vec::new();
+        check_flags(&elf, &mut findings);
+        let text = section(&elf, ".text").map_err(|f| vec![f])?;
+        let rodata_len = elf.section_by_name(".rodata").map_or(0, |s| s.size());
+        let strings = section(&elf, SECTION_STRINGS).unwrap_or_default();
+        let meta = section(&elf, SECTION_META).map_err(|f| vec![f])?;
+        let entries = entries(meta, &mut findings);
+        let functions = functions(&elf, text, strings, &mut findings);
+        let relocations = relocations(&elf, &mut findings);
+        let trap_sites = rows(&elf, SECTION_TRAPS, TrapRow::SIZE, TrapRow::read, &mut findings);
+        let imports = rows(&elf, SECTION_IMPORTS, ImportRow::SIZE, ImportRow::read, &mut findings);
+        let helpers = imports.iter().filter_map(|r| Helper::by_number(r.number)).map(|h| h.symbol).collect();
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let trap_sites = trap_sites.iter().map(|r| r.site).collect();
+        Ok(Self { text, rodata_len, functions, relocations, entries, trap_sites, helpers })
+    }
+
+    /// The function that holds `offset`.
+    pub fn function_at(&self, offset: u32) -> Option<&Function> {
+        let i = self.functions.partition_point(|f| f.start <= offset);
+        self.functions[..i].last().filter(|f| offset < f.end)
+    }
+
+    /// Whether a function starts at `offset`.
+    pub fn is_function_start(&self, offset: u64) -> bool {
+        u32::try_from(offset).is_ok_and(|o| self.functions.binary_search_by_key(&o, |f| f.start).is_ok())
+    }
+}
+
+/// No section is writable and executable, only `.text` is executable, `.rodata` is plain.
+fn check_flags(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
+    for s in elf.sections() {
+        let name = s.name().unwrap_or("?");
+        let flags = s.elf_section_header().sh_flags(elf.endian());
+        let (write, exec) = (flags & u64::from(elf::SHF_WRITE) != 0, flags & u64::from(elf::SHF_EXECINSTR) != 0);
+        if write && exec {
+            findings.push(Finding::object(Rule::WriteExecute, format!("section {name}")));
+        } else if exec != (name == ".text") || write {
+            findings.push(Finding::object(Rule::SectionFlags, format!("section {name} has flags {flags:#x}")));
+        }
+        if name.starts_with(SECTION_TARGET_PREFIX) {
+            findings.push(Finding::object(Rule::Machine, format!("inner object {name}")));
+        }
+        let single = name == ".text" || name == ".rodata" || name.starts_with(".wkc.");
+        if single && elf.sections().filter(|t| t.name() == Ok(name)).count() > 1 {
+            findings.push(Finding::object(Rule::Malformed, format!("more than one section {name}")));
+        }
+    }
+}
+
+fn section<'a>(elf: &Elf<'a>, name: &str) -> Result<&'a [u8], Finding> {
+    let missing = || Finding::object(Rule::Malformed, format!("no section {name}"));
+    let s = elf.section_by_name(name).ok_or_else(missing)?;
+    s.data().map_err(|e| Finding::object(Rule::Malformed, format!("section {name}: {e}")))
+}
+
+/// The records of section `name`; none if the section is absent.
+fn rows<T>(
+    elf: &Elf<'_>,
+    name: &str,
+    size: usize,
+    read: impl Fn(&[u8]) -> Option<T>,
+    findings: &mut Vec<Finding>,
+) -> Vec<T> {
+    let data = section(elf, name).unwrap_or_default();
+    if !data.len().is_multiple_of(size) {
+        findings.push(Finding::object(Rule::Malformed, format!("{name} is no whole number of {size}-byte rows")));
+    }
+    data.chunks_exact(size).filter_map(read).collect()
+}
+
+fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<(&'static str, u32)> {
+    let Some(meta) = Meta::read(meta).filter(|m| m.magic == u64::from_le_bytes(MAGIC)) else {
+        findings.push(Finding::object(Rule::Malformed, format!("{SECTION_META} is no meta record")));
+        return Vec::new();
+    };
+    if meta.machine != EM_X86_64 {
+        findings.push(Finding::object(Rule::Machine, format!("{SECTION_META} says machine {}", meta.machine)));
+    }
+    let all = [
+        ("xdp", meta.entry_xdp),
+        ("start", meta.entry_start),
+        ("_initialize", meta.entry_initialize),
+        ("init", meta.entry_init),
+    ];
+    all.into_iter().filter(|(_, offset)| *offset != NONE).collect()
+}
+
+/// `.wkc.funcs`: ascending, apart, inside `.text`.
+fn functions(elf: &Elf<'_>, text: &[u8], strings: &[u8], findings: &mut Vec<Finding>) -> Vec<Function> {
+    let rows = rows(elf, SECTION_FUNCS, FuncRow::SIZE, FuncRow::read, findings);
+    let mut out: Vec<Function> = Vec::with_capacity(rows.len());
+    for (i, row) in rows.iter().enumerate() {
+        let name = string(strings, row.name).unwrap_or_else(|| format!("#{i}"));
+        let bad = |why: &str| Finding {
+            function: Some(name.clone()),
+            offset: Some(row.text_offset),
+            ..Finding::object(Rule::FunctionTable, why)
+        };
+        let end = row.text_offset.checked_add(row.size).filter(|e| *e as usize <= text.len());
+        let (Some(end), true) = (end, row.size > 0) else {
+            findings.push(bad("it is empty or does not lie inside .text"));
+            continue;
+        };
+        if out.last().is_some_and(|last| last.end > row.text_offset) {
+            findings.push(bad("it starts before the end of the one before it"));
+            continue;
+        }
+        out.push(Function { name, start: row.text_offset, end });
+    }
+    out
+}
+
+fn string(strings: &[u8], at: u32) -> Option<String> {
+    let bytes = strings.get(at as usize..).filter(|_| at != 0)?;
+    let end = bytes.iter().position(|b| *b == 0)?;
+    std::str::from_utf8(&bytes[..end]).ok().map(str::to_owned)
+}
+
+/// Relocations of `.text`; none may apply to any other section that the loader reads.
+fn relocations(elf: &Elf<'_>, findings: &mut Vec<Finding>) -> BTreeMap<u32, Target> {
+    let mut out = BTreeMap::new();
+    for s in elf.sections() {
+        let name = s.name().unwrap_or("?");
+        if name != ".text" {
+            if !name.starts_with(".debug_") && s.relocations().next().is_some() {
+                findings.push(Finding::object(Rule::Relocation, format!("relocations apply to section {name}")));
+            }
+            continue;
+        }
+        for (offset, r) in s.relocations() {
+            let target = match (r.flags(), r.target()) {
+                (RelocationFlags::Elf { r_type }, RelocationTarget::Symbol(i)) => elf
+                    .symbol_by_index(i)
+                    .map_err(|e| e.to_string())
+                    .and_then(|sym| target(elf, r_type, &sym, r.addend())),
+                _ => Err("it is against no symbol".to_owned()),
+            };
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            let target = target.and_then(|t| match out.insert(offset, t) {
+                None => Ok(()),
+                Some(_) => Err("two relocations at one place".to_owned()),
+            });
+            if let Err(why) = target {
+                findings.push(Finding { offset: Some(offset), ..Finding::object(Rule::Relocation, why) });
+            }
+        }
+    }
+    out
+}
+
+fn target<'a>(
+    elf: &Elf<'a>,
+    r_type: u32,
+    sym: &object::read::elf::ElfSymbol64<'a, '_, Endianness>,
+    addend: i64,
+) -> Result<Target, String> {
+    match r_type {
+        R_X86_64_PLT32 if sym.is_undefined() => {
+            let name = sym.name().map_err(|e| e.to_string())?;
+            let known = RUNTIME_SYMBOLS.contains(&name) || wasmkc_abi::helper::HELPERS.iter().any(|h| h.symbol == name);
+            match (known, addend) {
+                (true, -4) => Ok(Target::Symbol(name.to_owned())),
+                (true, _) => Err(format!("addend {addend} against {name}, where a call has -4")),
+                (false, _) => Err(format!("symbol {name} is none of the ABI's")),
+            }
+        }
+        R_X86_64_PC32 if sym.kind() == object::SymbolKind::Section => {
+            let section = sym.section_index().and_then(|i| elf.section_by_index(i).ok());
+            match section.as_ref().map(|s| s.name()) {
+                Some(Ok(".rodata")) => Ok(Target::Rodata(addend)),
+                _ => Err("PC32 against another section than .rodata".to_owned()),
+            }
+        }
+        _ => Err(format!("type {r_type} is not allowed against this symbol")),
+    }
+}

@@ -1,0 +1,89 @@
+//! Memory operands and relocations of one instruction.
+//!
+//! An address is made from registers, or names a constant in `.rodata` through a PC32 relocation.
+//! Whether a register's value is a good address is proven elsewhere.
+
+use iced_x86::{ConstantOffsets, Instruction, InstructionInfo, Mnemonic, OpAccess, Register};
+
+use crate::finding::Rule;
+use crate::image::{Image, Target};
+
+type Check = Result<(), (Rule, String)>;
+
+/// Where in the instruction its one relocation may lie, and that nothing else is relocated.
+pub fn relocation<'i>(
+    image: &'i Image<'_>,
+    i: &Instruction,
+    at: &ConstantOffsets,
+) -> Result<Option<&'i Target>, (Rule, String)> {
+    let (start, end) = (i.ip() as u32, i.next_ip() as u32);
+    // A relocation takes four bytes: one that starts up to three bytes before would reach in as well.
+    let mut inside = image.relocations.range(start.saturating_sub(3)..end);
+    let Some((offset, target)) = inside.next() else { return Ok(None) };
+    let field = match target {
+        Target::Symbol(_) if i.is_call_near() || i.is_jmp_near() => {
+            at.has_immediate().then(|| start + at.immediate_offset() as u32).filter(|_| at.immediate_size() == 4)
+        }
+        Target::Rodata(_) if i.is_ip_rel_memory_operand() => at
+            .has_displacement()
+            .then(|| start + at.displacement_offset() as u32)
+            .filter(|_| at.displacement_size() == 4),
+        _ => None,
+    };
+    if field != Some(*offset) || inside.next().is_some() {
+        return Err((Rule::Relocation, format!("a relocation at .text+{offset:#x} is not the operand it may be")));
+    }
+    Ok(Some(target))
+}
+
+/// The memory operand, if there is one, is of an allowed shape.
+pub fn memory(image: &Image<'_>, i: &Instruction, info: &InstructionInfo, reloc: Option<&Target>) -> Check {
+    let Some(op) = info.used_memory().iter().find(|m| !is_stack_push(i, m.base())) else {
+        return address_only(image, i, reloc);
+    };
+    if i.is_ip_rel_memory_operand() {
+        let writes = info.used_memory().iter().any(|m| {
+            !matches!(m.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::None | OpAccess::NoMemAccess)
+        });
+        if writes {
+            return Err((Rule::RipMemory, "it writes to a constant".to_owned()));
+        }
+        return rodata(image, i, reloc, op.memory_size().size() as u64);
+    }
+    if op.base() == Register::None {
+        return Err((Rule::AbsoluteMemory, "the address has no base register".to_owned()));
+    }
+    Ok(())
+}
+
+/// `lea` of a constant's address; other `lea` are arithmetic.
+fn address_only(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>) -> Check {
+    if i.mnemonic() == Mnemonic::Lea && i.is_ip_rel_memory_operand() {
+        return rodata(image, i, reloc, 0);
+    }
+    Ok(())
+}
+
+fn rodata(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>, size: u64) -> Check {
+    let Some(Target::Rodata(addend)) = reloc else {
+        return Err((Rule::RipMemory, "the operand has no relocation against .rodata".to_owned()));
+    };
+    // The loader writes `rodata + addend - place`, and the CPU adds the address of the next instruction.
+    let place = image.relocations.range(i.ip() as u32..i.next_ip() as u32).next().map_or(0, |(o, _)| i64::from(*o));
+    let first = addend.checked_add(i.next_ip() as i64 - place);
+    let inside = first.and_then(|f| u64::try_from(f).ok()).and_then(|f| f.checked_add(size));
+    match inside {
+        Some(end) if end <= image.rodata_len => Ok(()),
+        _ => Err((
+            Rule::RipMemory,
+            format!("{size} bytes at .rodata{addend:+} do not lie inside its {} bytes", image.rodata_len),
+        )),
+    }
+}
+
+/// The implied access of push, pop and call.
+fn is_stack_push(i: &Instruction, base: Register) -> bool {
+    base == Register::RSP
+        && matches!(i.mnemonic(), Mnemonic::Push | Mnemonic::Pop | Mnemonic::Call)
+        && i.memory_base() == Register::None
+}

@@ -1,0 +1,237 @@
+//! A small builder of objects for tests: code bytes in, the bytes of a valid `.kwo` out.
+//!
+//! It writes what `abi/SPEC.md` asks for and nothing more, and lets a test break one thing at a time.
+
+use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
+use object::{
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionFlags, SectionKind, SymbolFlags, SymbolKind,
+    SymbolScope, elf,
+};
+use wasmkc_abi::helper::Helper;
+use wasmkc_abi::object::{
+    EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32,
+    SECTION_FUNCS, SECTION_GLOBALS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
+};
+use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
+
+/// `endbr64; push rbp; mov rbp, rsp`
+pub const PROLOGUE: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0x48, 0x89, 0xe5];
+/// `mov eax, 2`
+pub const MOV_PASS: &[u8] = &[0xb8, 2, 0, 0, 0];
+
+/// What a relocation refers to.
+#[derive(Clone, Debug)]
+pub enum To {
+    /// PLT32 against an undefined symbol.
+    Symbol(&'static str),
+    /// PC32 against `.rodata`.
+    Rodata,
+}
+
+/// One function being written.
+#[derive(Clone, Debug, Default)]
+pub struct Code {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Relocations: offset in the function, target, addend.
+    pub relocations: Vec<(u32, To, i64)>,
+    /// Return addresses of calls to `wkc_trap`.
+    pub traps: Vec<u32>,
+}
+
+impl Code {
+    /// The frame's start.
+    pub fn new() -> Self {
+        Self { bytes: PROLOGUE.to_vec(), ..Self::default() }
+    }
+
+    /// Appends plain bytes.
+    pub fn raw(mut self, bytes: &[u8]) -> Self {
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    /// Appends `opcode` and a four-byte field relocated against `symbol`.
+    fn symbol(mut self, opcode: u8, symbol: &'static str) -> Self {
+        self.bytes.push(opcode);
+        self.relocations.push((self.bytes.len() as u32, To::Symbol(symbol), -4));
+        self.raw(&[0; 4])
+    }
+
+    /// `call symbol`
+    pub fn call(self, symbol: &'static str) -> Self {
+        self.symbol(0xe8, symbol)
+    }
+
+    /// `jmp symbol`
+    pub fn jmp(self, symbol: &'static str) -> Self {
+        self.symbol(0xe9, symbol)
+    }
+
+    /// Appends `opcode` (up to its modrm byte) and a displacement relocated to byte `at` of `.rodata`.
+    pub fn rodata(mut self, opcode: &[u8], at: i64) -> Self {
+        self.bytes.extend_from_slice(opcode);
+        self.relocations.push((self.bytes.len() as u32, To::Rodata, at - 4));
+        self.raw(&[0; 4])
+    }
+
+    /// `call wkc_trap; ud2` with its row in the trap table.
+    pub fn trap(mut self) -> Self {
+        self = self.call("wkc_trap");
+        self.traps.push(self.bytes.len() as u32);
+        self.raw(&[0x0f, 0x0b])
+    }
+
+    /// `jmp wkc_ret`
+    pub fn ret(self) -> Self {
+        self.jmp("wkc_ret")
+    }
+}
+
+/// A `.kwo` being written. The fields may be changed freely before [`Kwo::build`].
+#[derive(Clone, Debug)]
+pub struct Kwo {
+    /// Functions; the first one is the XDP entry.
+    pub functions: Vec<Code>,
+    /// Bytes of `.rodata`.
+    pub rodata: Vec<u8>,
+    /// Numbers of the helpers in `.wkc.imports`.
+    pub helpers: Vec<u32>,
+    /// ELF flags of `.text`.
+    pub text_flags: u64,
+    /// ELF flags of `.rodata`.
+    pub rodata_flags: u64,
+    /// Byte between functions.
+    pub padding: u8,
+    /// The meta record, whose counts `build` fills.
+    pub meta: Meta,
+}
+
+impl Kwo {
+    /// An object whose XDP entry is `code`.
+    pub fn new(code: Code) -> Self {
+        let meta = Meta {
+            magic: u64::from_le_bytes(MAGIC),
+            abi_major: ABI_MAJOR,
+            abi_minor: ABI_MINOR,
+            machine: EM_X86_64,
+            flags: FLAG_HAS_MEMORY,
+            hooks: HOOK_XDP,
+            entry_start: NONE,
+            entry_initialize: NONE,
+            entry_init: NONE,
+            fuel: limits::FUEL_DEFAULT,
+            stack_bound: NONE,
+            memory_min: 1,
+            memory_max: 1,
+            shadow_sp_global: NONE,
+            ..Meta::default()
+        };
+        Self {
+            functions: vec![code],
+            rodata: Vec::new(),
+            helpers: Vec::new(),
+            text_flags: u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
+            rodata_flags: u64::from(elf::SHF_ALLOC),
+            padding: 0xcc,
+            meta,
+        }
+    }
+
+    /// A filter that passes every packet.
+    pub fn pass() -> Self {
+        Self::new(Code::new().raw(MOV_PASS).ret())
+    }
+
+    /// Adds a function.
+    pub fn function(mut self, code: Code) -> Self {
+        self.functions.push(code);
+        self
+    }
+
+    /// The object's bytes.
+    pub fn build(&self) -> Vec<u8> {
+        let mut obj = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let text = add(&mut obj, ".text", SectionKind::Text, self.text_flags);
+        let rodata = add(&mut obj, ".rodata", SectionKind::ReadOnlyData, self.rodata_flags);
+        obj.set_section_data(rodata, self.rodata.clone(), 16);
+        let rodata_symbol = obj.section_symbol(rodata);
+
+        let (mut code, mut funcs, mut traps) = (Vec::new(), Vec::new(), Vec::new());
+        let mut strings = vec![0];
+        let mut symbols: Vec<(&str, SymbolId)> = Vec::new();
+        let mut relocations = Vec::new();
+        for (i, f) in self.functions.iter().enumerate() {
+            code.resize(code.len().next_multiple_of(16), self.padding);
+            let start = code.len() as u32;
+            let name = strings.len() as u32;
+            strings.extend_from_slice(format!("f{i}\0").as_bytes());
+            let row = FuncRow { text_offset: start, size: f.bytes.len() as u32, name, wasm_index: i as u32 };
+            funcs.extend_from_slice(&row.write());
+            for site in &f.traps {
+                let row = TrapRow { site: start + site, function: i as u32, code: 1, ..TrapRow::default() };
+                traps.extend_from_slice(&row.write());
+            }
+            relocations.extend(f.relocations.iter().map(|(o, to, addend)| (start + o, to.clone(), *addend)));
+            code.extend_from_slice(&f.bytes);
+        }
+        obj.set_section_data(text, code, 16);
+        for (offset, to, addend) in relocations {
+            let (symbol, r_type) = match to {
+                To::Rodata => (rodata_symbol, R_X86_64_PC32),
+                To::Symbol(name) => (undefined(&mut obj, &mut symbols, name), R_X86_64_PLT32),
+            };
+            let flags = RelocationFlags::Elf { r_type: r_type.into() };
+            obj.add_relocation(text, Relocation { offset: offset.into(), symbol, addend, flags }).unwrap();
+        }
+
+        let imports = self.helpers.iter().map(|n| {
+            let h = Helper::by_number(*n).unwrap();
+            ImportRow { number: h.number, effects: h.effects, signature: h.signature(), fuel: h.fuel, reserved: 0 }
+        });
+        let imports: Vec<u8> = imports.flat_map(|r| r.write()).collect();
+        let meta = Meta {
+            functions: self.functions.len() as u32,
+            traps: (traps.len() / TrapRow::SIZE) as u32,
+            imports: self.helpers.len() as u32,
+            ..self.meta
+        };
+        let tables = [
+            (SECTION_META, meta.write().to_vec()),
+            (SECTION_IMPORTS, imports),
+            (SECTION_FUNCS, funcs),
+            (SECTION_TRAPS, traps),
+            (SECTION_GLOBALS, Vec::new()),
+            (SECTION_STRINGS, strings),
+        ];
+        for (name, bytes) in tables {
+            let id = add(&mut obj, name, SectionKind::ReadOnlyData, 0);
+            obj.set_section_data(id, bytes, 8);
+        }
+        obj.write().unwrap()
+    }
+}
+
+fn add(obj: &mut Object<'_>, name: &str, kind: SectionKind, flags: u64) -> SectionId {
+    let id = obj.add_section(Vec::new(), name.as_bytes().to_vec(), kind);
+    obj.section_mut(id).flags = SectionFlags::Elf { sh_flags: flags };
+    id
+}
+
+fn undefined<'n>(obj: &mut Object<'_>, known: &mut Vec<(&'n str, SymbolId)>, name: &'n str) -> SymbolId {
+    if let Some((_, id)) = known.iter().find(|(n, _)| *n == name) {
+        return *id;
+    }
+    let id = obj.add_symbol(Symbol {
+        name: name.as_bytes().to_vec(),
+        value: 0,
+        size: 0,
+        kind: SymbolKind::Text,
+        scope: SymbolScope::Unknown,
+        weak: false,
+        section: SymbolSection::Undefined,
+        flags: SymbolFlags::None,
+    });
+    known.push((name, id));
+    id
+}

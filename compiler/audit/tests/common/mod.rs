@@ -181,7 +181,7 @@ impl Kwo {
                 To::Rodata => (rodata_symbol, R_X86_64_PC32),
                 To::Symbol(name) => (undefined(&mut obj, &mut symbols, name), R_X86_64_PLT32),
             };
-            let flags = RelocationFlags::Elf { r_type: r_type.into() };
+            let flags = RelocationFlags::Elf { r_type };
             obj.add_relocation(text, Relocation { offset: offset.into(), symbol, addend, flags }).unwrap();
         }
 

@@ -3,8 +3,10 @@
 #ifndef WASMKC_ABI_H
 #define WASMKC_ABI_H
 
+#ifndef __ASSEMBLY__
 #include <linux/types.h>
 #include <linux/ioctl.h>
+#endif
 
 #define WKC_ABI_MAJOR 1
 #define WKC_ABI_MINOR 0

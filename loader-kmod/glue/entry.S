@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only way into generated code and the only two ways out of it.
+ *
+ *	u64 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
+ *	wkc_trap(call, code)				generated code calls it; never returns to it
+ *	wkc_ret						generated code jumps to it instead of `leave; ret`
+ *
+ * Stack while a filter runs:
+ *
+ *	return address of wkc_enter
+ *	caller's rbp
+ *	rbx r12 r13 r14 r15
+ *	  <- call->saved_sp
+ *	frames of generated code and its helpers
+ */
+#include <linux/linkage.h>
+#include <linux/objtool.h>
+#include <asm/nospec-branch.h>
+#include <asm/unwind_hints.h>
+#include "wasmkc_abi.h"
+
+	.text
+
+SYM_FUNC_START(wkc_enter)
+	push %rbp
+	mov %rsp, %rbp
+	push %rbx
+	push %r12
+	push %r13
+	push %r14
+	push %r15
+	UNWIND_HINT_SAVE
+	mov %rsp, WKC_CALL_SAVED_SP(%rdi)
+	mov %rsi, %rax
+	CALL_NOSPEC rax
+.Lleave:
+	UNWIND_HINT_RESTORE
+	pop %r15
+	pop %r14
+	pop %r13
+	pop %r12
+	pop %rbx
+	pop %rbp
+	RET
+SYM_FUNC_END(wkc_enter)
+
+/*
+ * rdi = call, esi = trap code, on the stack the return address of the site. All frames of
+ * generated code are dropped at once: the stack pointer goes back to what wkc_enter noted, and the
+ * popped registers restore the rest. Calls were left without their returns, so the return stack
+ * buffer holds addresses inside the filter: it is refilled before the next RET may use one.
+ */
+SYM_CODE_START(wkc_trap)
+	UNWIND_HINT_FUNC
+	ANNOTATE_NOENDBR
+	mov (%rsp), %rax
+	mov %rax, WKC_CALL_TRAP_SITE(%rdi)
+	mov %esi, WKC_CALL_TRAP_CODE(%rdi)
+	mov WKC_CALL_SAVED_SP(%rdi), %rbp
+	add $40, %rbp
+	/* From here on the frame is wkc_enter's, found by rbp. */
+	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_BP sp_offset=16
+	lea -40(%rbp), %rsp
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
+	xor %eax, %eax
+	jmp .Lleave
+SYM_CODE_END(wkc_trap)
+
+/*
+ * Epilogue of every generated function. The two instructions before wkc_ret never run; they tell
+ * objtool what a frame looks like when generated code jumps to wkc_ret.
+ */
+SYM_FUNC_START_LOCAL(wkc_frame)
+	push %rbp
+	mov %rsp, %rbp
+SYM_INNER_LABEL_ALIGN(wkc_ret, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
+	leave
+	RET
+SYM_FUNC_END(wkc_frame)
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Instances: one filter on one CPU, made at load or when a CPU comes online, made anew after a
+ * trap where the program was loaded so.
+ *
+ * An instance is published only after its init entries have run, so nothing can enter it before.
+ */
+#include <linux/cpumask.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/topology.h>
+#include <linux/vmalloc.h>
+#include "wasmkc.h"
+
+#define WASM_PAGE 65536UL
+#define INSTANCE_ALIGN 64
+
+static struct workqueue_struct *reset_queue;
+
+static const char *const entry_names[] = { "the start function", "`_initialize`", "`init`" };
+
+/*
+ * Runs start, _initialize and init on shared fuel, in process context, without a packet.
+ * A filter may be preempted and may migrate here: its instance is not published, or is marked as
+ * resetting, so nobody else can be in it, and it learns its CPU from the instance.
+ */
+static int run_init(struct wkc_cpu *c, char *msg)
+{
+	const struct wkc_filter *f = c->filter;
+	struct wkc_call call = { .instance = (u64)c->instance, .fuel = WKC_FUEL_INIT };
+	size_t n;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(f->image.entry_init); i++) {
+		if (!f->image.entry_init[i])
+			continue;
+		call.stack_limit = wkc_stack_limit();
+		wkc_enter(&call, f->image.entry_init[i]);
+		cond_resched();
+		if (!call.trap_code)
+			continue;
+		n = scnprintf(msg, WKC_MSG_LEN, "%s trapped on the instance of CPU %u: ",
+			      entry_names[i], c->cpu);
+		wkc_trap_describe(f, call.trap_code, call.trap_site, msg + n, WKC_MSG_LEN - n);
+		return -ENOEXEC;
+	}
+	return 0;
+}
+
+/* Brings an instance with zeroed memory to where it stands before the first packet. */
+static int start_instance(struct wkc_cpu *c, char *msg)
+{
+	struct wkc_instance *i = c->instance;
+	u32 sp = c->filter->image.shadow_sp_global;
+	int ret;
+
+	wkc_core_instantiate(c->filter->program, i, c->memory);
+	i->owner = (u64)c->filter;
+	i->cpu = c->cpu;
+	ret = run_init(c, msg);
+	if (!ret && sp != WKC_NONE)
+		i->shadow_sp = i->globals[sp];
+	return ret;
+}
+
+/*
+ * The work of AFTER_TRAP_RESET. busy is WKC_RESETTING from the trap until the last store here, so
+ * packets get the trap verdict meanwhile and never see a half-made instance.
+ */
+static void reset_instance(struct work_struct *work)
+{
+	struct wkc_cpu *c = container_of(work, struct wkc_cpu, reset);
+	struct wkc_filter *f = c->filter;
+	u8 *at, *end = c->memory + f->image.memory_max * WASM_PAGE;
+	char msg[WKC_MSG_LEN];
+
+	for (at = c->memory; at < end; at += WASM_PAGE) {
+		memset(at, 0, WASM_PAGE);
+		cond_resched();
+	}
+	if (start_instance(c, msg)) {
+		WRITE_ONCE(f->disabled, 1);
+		pr_notice("wasmkc %s: disabled, %s\n", f->name, msg);
+	}
+	smp_store_release(&c->instance->busy, WKC_IDLE);
+}
+
+/* Softirq. The caller has set busy to WKC_RESETTING, so this is called once until the work is done. */
+void wkc_instance_reset_later(struct wkc_cpu *c)
+{
+	queue_work(reset_queue, &c->reset);
+}
+
+static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
+{
+	size_t head = ALIGN(sizeof(struct wkc_cpu), INSTANCE_ALIGN);
+	size_t block = PAGE_ALIGN(head + f->image.instance_bytes);
+	size_t memory = f->image.memory_max * WASM_PAGE;
+	struct wkc_cpu *c;
+	int ret;
+
+	ret = wkc_memory_charge(block + memory, msg);
+	if (ret)
+		return ERR_PTR(ret);
+	c = vzalloc_node(block, cpu_to_node(cpu));
+	if (!c)
+		goto err_charge;
+	c->bytes = block + memory;
+	c->filter = f;
+	c->cpu = cpu;
+	c->instance = (void *)c + head;
+	INIT_WORK(&c->reset, reset_instance);
+	if (memory) {
+		c->memory = vzalloc_node(memory, cpu_to_node(cpu));
+		if (!c->memory)
+			goto err_block;
+	}
+	return c;
+
+err_block:
+	vfree(c);
+err_charge:
+	wkc_memory_uncharge(block + memory);
+	snprintf(msg, WKC_MSG_LEN, "the kernel has no %zu bytes for the instance of CPU %u",
+		 block + memory, cpu);
+	return ERR_PTR(-ENOMEM);
+}
+
+static void free_instance(struct wkc_cpu *c)
+{
+	wkc_memory_uncharge(c->bytes);
+	vfree(c->memory);
+	vfree(c);
+}
+
+/* wkc_lock held. 0, or -errno with a message and nothing changed. */
+int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
+{
+	struct wkc_cpu *c;
+	int ret;
+
+	lockdep_assert_held(&wkc_lock);
+	c = alloc_instance(f, cpu, msg);
+	if (IS_ERR(c))
+		return PTR_ERR(c);
+	ret = start_instance(c, msg);
+	if (ret) {
+		free_instance(c);
+		return ret;
+	}
+	smp_store_release(&f->cpus[cpu], c);
+	return 0;
+}
+
+/*
+ * wkc_lock held, the filter unpublished and a grace period gone by: the kfunc, which ran under
+ * RCU, has left the instance and can queue no more work. What it queued is waited for here.
+ */
+void wkc_instance_destroy(struct wkc_filter *f, u32 cpu)
+{
+	struct wkc_cpu *c = f->cpus[cpu];
+
+	lockdep_assert_held(&wkc_lock);
+	if (!c)
+		return;
+	cancel_work_sync(&c->reset);
+	f->cpus[cpu] = NULL;
+	free_instance(c);
+}
+
+int wkc_instance_init(void)
+{
+	/* Unbound: instantiating may take milliseconds, and no CPU's other work shall wait for it. */
+	reset_queue = alloc_workqueue("wasmkc", WQ_UNBOUND, 0);
+	return reset_queue ? 0 : -ENOMEM;
+}
+
+void wkc_instance_uninit(void)
+{
+	destroy_workqueue(reset_queue);
+}

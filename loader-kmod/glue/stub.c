@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stub programs: the small XDP programs that call the kfunc with a handle. The loader holds a
+ * reference to each one registered, so it knows from the reference count who else does: a link, an
+ * interface, a pin or an open file.
+ *
+ * A stub in turn holds the module through the module's BTF. So the loader's reference must not be
+ * the last one for long, or rmmod would wait for ever: whoever looks prunes, and so does a work
+ * that runs each second while there are stubs.
+ */
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <linux/slab.h>
+#include "wasmkc.h"
+
+static void prune_work(struct work_struct *work);
+static DECLARE_DELAYED_WORK(pruner, prune_work);
+static bool stopping;		/* protected by wkc_lock */
+
+static bool held_by_others(const struct wkc_stub *s)
+{
+	return atomic64_read(&s->prog->aux->refcnt) > 1;
+}
+
+static void drop(struct wkc_stub *s)
+{
+	list_del(&s->node);
+	bpf_prog_put(s->prog);
+	kfree(s);
+}
+
+/*
+ * Drops stubs that nobody else holds; returns how many stay. One that somebody gets hold of by its
+ * id just now is dropped all the same: its handle goes on being checked at each call.
+ */
+u32 wkc_stub_attached(struct wkc_filter *f)
+{
+	struct wkc_stub *s, *next;
+	u32 n = 0;
+
+	lockdep_assert_held(&wkc_lock);
+	list_for_each_entry_safe(s, next, &f->stubs, node) {
+		if (held_by_others(s))
+			n++;
+		else
+			drop(s);
+	}
+	return n;
+}
+
+void wkc_stub_prune_all(void)
+{
+	u32 slot, left = 0;
+
+	lockdep_assert_held(&wkc_lock);
+	for (slot = 0; slot < WKC_SLOTS; slot++) {
+		struct wkc_filter *f = rcu_dereference_protected(wkc_slots[slot], true);
+
+		if (f)
+			left += wkc_stub_attached(f);
+	}
+	if (left && !stopping)
+		schedule_delayed_work(&pruner, HZ);
+}
+
+static void prune_work(struct work_struct *work)
+{
+	mutex_lock(&wkc_lock);
+	wkc_stub_prune_all();
+	mutex_unlock(&wkc_lock);
+}
+
+void wkc_stub_drop(struct wkc_filter *f)
+{
+	struct wkc_stub *s, *next;
+
+	lockdep_assert_held(&wkc_lock);
+	list_for_each_entry_safe(s, next, &f->stubs, node)
+		drop(s);
+}
+
+int wkc_stub_register(struct wkc_filter *f, int fd, u32 ifindex, char *msg)
+{
+	struct wkc_stub *s, *known;
+
+	lockdep_assert_held(&wkc_lock);
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	s->ifindex = ifindex;
+	s->prog = bpf_prog_get_type_dev(fd, BPF_PROG_TYPE_XDP, false);
+	if (IS_ERR(s->prog)) {
+		int ret = PTR_ERR(s->prog);
+
+		kfree(s);
+		snprintf(msg, WKC_MSG_LEN, "file descriptor %d is no XDP program (error %d)", fd, ret);
+		return ret;
+	}
+	list_for_each_entry(known, &f->stubs, node) {
+		if (known->prog != s->prog)
+			continue;
+		known->ifindex = ifindex;
+		bpf_prog_put(s->prog);
+		kfree(s);
+		return 0;
+	}
+	list_add_tail(&s->node, &f->stubs);
+	schedule_delayed_work(&pruner, HZ);
+	return 0;
+}
+
+void wkc_stub_init(void)
+{
+	stopping = false;
+}
+
+/* No lock held; no ioctl can register another stub. */
+void wkc_stub_uninit(void)
+{
+	mutex_lock(&wkc_lock);
+	stopping = true;
+	mutex_unlock(&wkc_lock);
+	cancel_delayed_work_sync(&pruner);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Shared declarations of the glue.
+ *
+ * Lock order, outermost first:
+ *
+ *	cpus_read_lock()	CPUs neither come nor go		control.c, cpu.c
+ *	  wkc_lock		program table, stubs, names		program.c
+ *	    arena_lock		allocation bitmaps, alias mapping	arena.c
+ *	trust_lock		list of keys, the lock flag		trust.c, alone
+ *
+ * wkc_core_load() verifies signatures, which may load kernel modules, which may wait for a CPU
+ * that is coming or going; it is therefore called with none of the first two held.
+ *
+ * Contexts: everything is process context and may sleep, but what is marked "softirq": the kfunc
+ * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock at all. They run
+ * with bottom halves disabled and inside an RCU read side, which is what keeps a filter alive.
+ */
+#ifndef WASMKC_H
+#define WASMKC_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <asm/local64.h>
+#include "core.h"
+
+#define WKC_NAME_LEN 32
+#define WKC_MSG_LEN 256
+
+/* Slots of the program table; a power of two, see wkc_handle_slot(). */
+#define WKC_SLOTS 256
+
+/* Values of wkc_instance.busy. */
+#define WKC_IDLE 0
+#define WKC_RUNNING 1
+#define WKC_RESETTING 2		/* a trap happened; the reset work owns the instance */
+
+/*
+ * One trap as the kfunc notes it; names and lines are looked up when somebody reads it.
+ * seq is 0 while the entry is being written, else the trap's number, so a reader can tell a torn one.
+ */
+struct wkc_trap_entry {
+	u64 seq;
+	u64 time_ns;
+	u64 site;
+	u32 code;
+	u32 packet_len;
+};
+
+/*
+ * One filter on one CPU. Counters are written by this CPU only, in single instructions, so that an
+ * interrupt that enters the filter again loses none; any CPU may read them.
+ */
+struct wkc_cpu {
+	struct wkc_instance *instance;	/* in the same allocation */
+	struct wkc_filter *filter;
+	u8 *memory;			/* memory_max pages, or NULL */
+	size_t bytes;			/* charged for this struct, the instance and the memory */
+	u32 cpu;
+	struct work_struct reset;
+	local64_t verdicts[8];
+	local64_t traps[WKC_TRAP_COUNTERS];
+	local64_t fuel;
+	local64_t trap_seq;
+	struct wkc_trap_entry trap_ring[WKC_TRAP_RECORDS];
+};
+
+/* A stub program that was registered for a filter. Protected by wkc_lock. */
+struct wkc_stub {
+	struct list_head node;
+	struct bpf_prog *prog;		/* one reference */
+	u32 ifindex;
+};
+
+/*
+ * One loaded program. Reached by the kfunc through wkc_slots under RCU.
+ * The first line of fields is all that the hot path reads.
+ */
+struct wkc_filter {
+	u64 handle;			/* constant */
+	u64 entry_xdp;			/* constant */
+	u64 fuel;			/* constant */
+	u32 trap_verdict;		/* constant */
+	u32 disabled;			/* set once, WRITE_ONCE from softirq */
+	u32 after_trap;			/* constant */
+	u32 trap_limit;			/* constant */
+	atomic_t trap_count;		/* traps of the filter's own making, for trap_limit */
+	u32 id;				/* constant */
+	char name[WKC_NAME_LEN];	/* constant */
+	struct wkc_program *program;	/* constant, owned */
+	struct wkc_image_info image;	/* constant */
+	size_t bytes;			/* charged for this struct and the image; constant */
+	struct list_head stubs;		/* protected by wkc_lock */
+	atomic64_t no_cpu_traps[WKC_TRAP_COUNTERS]; /* traps where no wkc_cpu may be written */
+	struct wkc_cpu *cpus[];		/* nr_cpu_ids; written under wkc_lock, read by anybody */
+};
+
+/* arena.c */
+int wkc_arena_init(void);
+int wkc_arena_check_wx(void);
+void wkc_arena_usage(struct wkc_info *info);
+
+/* trust.c */
+int wkc_trust_init(void);
+void wkc_trust_uninit(void);
+int wkc_trust_add(const u8 *der, size_t len, char *msg);
+int wkc_trust_lock(void);
+int wkc_trust_list(struct wkc_trust_key *keys, u32 capacity, u32 *count);
+void wkc_trust_usage(struct wkc_info *info);
+
+/* platform.c */
+int wkc_memory_charge(size_t bytes, char *msg);
+void wkc_memory_uncharge(size_t bytes);
+void wkc_memory_usage(struct wkc_info *info);
+
+/* entry.S */
+u64 wkc_enter(struct wkc_call *call, u64 fn);
+void wkc_trap(void);			/* entered by generated code only */
+void wkc_ret(void);			/* entered by generated code only */
+
+/* instance.c */
+int wkc_instance_init(void);
+void wkc_instance_uninit(void);
+int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg);
+void wkc_instance_destroy(struct wkc_filter *f, u32 cpu);
+void wkc_instance_reset_later(struct wkc_cpu *c);	/* softirq */
+
+/* program.c */
+extern struct mutex wkc_lock;
+extern struct wkc_filter __rcu *wkc_slots[WKC_SLOTS];
+int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg);
+int wkc_program_unload(const char *name, char *msg);
+struct wkc_filter *wkc_program_find(const char *name);
+struct wkc_filter *wkc_program_find_id(u32 id);
+u32 wkc_program_list(struct wkc_program_info *out, u32 capacity);
+u32 wkc_program_count(void);
+void wkc_program_cpu_online(u32 cpu);
+void wkc_program_uninit(void);
+
+/* stub.c; all but init and uninit with wkc_lock held */
+void wkc_stub_init(void);
+void wkc_stub_uninit(void);
+int wkc_stub_register(struct wkc_filter *f, int fd, u32 ifindex, char *msg);
+u32 wkc_stub_attached(struct wkc_filter *f);
+void wkc_stub_prune_all(void);
+void wkc_stub_drop(struct wkc_filter *f);
+
+/* cpu.c */
+int wkc_cpu_init(void);
+void wkc_cpu_uninit(void);
+
+/* xdp.c */
+int wkc_xdp_init(void);
+u32 wkc_xdp_kfunc_id(void);
+u64 wkc_stack_limit(void);
+
+/* traps.c */
+const char *wkc_trap_name(u32 code);
+void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* softirq */
+void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
+u32 wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);
+
+/* stats.c */
+void wkc_stats_read(const struct wkc_filter *f, struct wkc_stats *out);
+
+/* control.c */
+int wkc_control_init(void);
+void wkc_control_uninit(void);
+
+/*
+ * A handle is generation << 32 | hook << 24 | slot. The kfunc masks the slot and then compares the
+ * whole handle, which checks slot, hook and generation at once.
+ */
+static inline u32 wkc_handle_slot(u64 handle)
+{
+	return handle & (WKC_SLOTS - 1);
+}
+
+static inline u64 wkc_handle_make(u32 generation, u32 hook, u32 slot)
+{
+	return (u64)generation << 32 | hook << 24 | slot;
+}
+
+#endif /* WASMKC_H */

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The XDP hook: the kfunc that stub programs call, and all that happens to one packet.
+ *
+ *	handle -> filter -> this CPU's instance -> busy -> generated code -> verdict checked -> counted
+ *
+ * Softirq, bottom halves disabled, inside an RCU read side (net/core/dev.c and BPF_PROG_TEST_RUN
+ * see to both). No lock, no allocation. Whatever goes wrong ends in the filter's trap verdict; what
+ * cannot be told whose it is, in XDP_ABORTED.
+ */
+#include <linux/bpf.h>
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/filter.h>
+#include <linux/module.h>
+#include <linux/sched/task_stack.h>
+#include <net/xdp.h>
+#include <asm/current.h>
+#include "wasmkc.h"
+
+/*
+ * The lowest stack pointer that a filter called from here may have: WKC_STACK_XDP below, but
+ * WKC_STACK_RESERVE above the end of the stack that is in use, for a frame, a trap and the helpers.
+ * On any stack but a task's or the interrupts' the answer refuses every frame.
+ */
+static __always_inline u64 stack_limit(void)
+{
+	unsigned long sp = current_stack_pointer;
+	unsigned long irq_end = (unsigned long)this_cpu_read(pcpu_hot.hardirq_stack_ptr) + 8 -
+				IRQ_STACK_SIZE;
+	unsigned long task_end = (unsigned long)task_stack_page(current);
+	unsigned long floor;
+
+	if (sp - irq_end < IRQ_STACK_SIZE)
+		floor = irq_end + WKC_STACK_RESERVE;
+	else if (sp - task_end < THREAD_SIZE)
+		floor = task_end + WKC_STACK_RESERVE;
+	else
+		return U64_MAX;
+	return max(sp - WKC_STACK_XDP, floor);
+}
+
+u64 wkc_stack_limit(void)
+{
+	return stack_limit();
+}
+
+/* A packet that no instance saw: none on this CPU, or the filter is disabled and counts elsewhere. */
+static noinline u32 without_instance(struct wkc_filter *f)
+{
+	atomic64_inc(&f->no_cpu_traps[WKC_TRAP_NO_INSTANCE]);
+	return f->trap_verdict;
+}
+
+/* A packet that found the instance taken. Nothing of the instance is written. */
+static noinline u32 refused(struct wkc_filter *f, struct wkc_cpu *c, u32 code, u32 packet_len)
+{
+	wkc_trap_note(c, code, 0, packet_len);
+	local64_inc(&c->verdicts[f->trap_verdict]);
+	return f->trap_verdict;
+}
+
+static void give_back_shadow_stack(const struct wkc_filter *f, struct wkc_instance *i)
+{
+	if (f->image.shadow_sp_global != WKC_NONE)
+		i->globals[f->image.shadow_sp_global] = i->shadow_sp;
+}
+
+/* Ends a run that trapped. Returns the value that busy is to have. */
+static u32 after_trap(struct wkc_filter *f, struct wkc_cpu *c)
+{
+	int count = atomic_inc_return(&f->trap_count);
+
+	switch (f->after_trap) {
+	case WKC_AFTER_TRAP_RESET:
+		return WKC_RESETTING;
+	case WKC_AFTER_TRAP_DISABLE:
+		if (count < 0 || count >= f->trap_limit)
+			WRITE_ONCE(f->disabled, 1);
+		break;
+	}
+	return WKC_IDLE;
+}
+
+static noinline u32 trapped(struct wkc_filter *f, struct wkc_cpu *c, const struct wkc_call *call,
+			    u32 code)
+{
+	u32 busy;
+
+	wkc_trap_note(c, code, call->trap_code ? call->trap_site : 0, call->packet_len);
+	local64_inc(&c->verdicts[f->trap_verdict]);
+	give_back_shadow_stack(f, c->instance);
+	busy = after_trap(f, c);
+	smp_store_release(&c->instance->busy, busy);
+	if (busy == WKC_RESETTING)
+		wkc_instance_reset_later(c);
+	return f->trap_verdict;
+}
+
+/* Trap code of a run that came back with @verdict, 0 if it is a fine one. */
+static __always_inline u32 judge(const struct wkc_call *call, u32 verdict)
+{
+	if (unlikely(call->trap_code))
+		return call->trap_code;
+	if (unlikely(verdict >= WKC_VERDICTS))
+		return WKC_TRAP_BAD_VERDICT;
+	if (unlikely(verdict == XDP_REDIRECT && !(call->flags & WKC_CALL_REDIRECTED)))
+		return WKC_TRAP_REDIRECT_WITHOUT_TARGET;
+	return 0;
+}
+
+static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct xdp_buff *xdp)
+{
+	struct wkc_instance *i = c->instance;
+	struct wkc_call call = {
+		.instance = (u64)i,
+		.stack_limit = stack_limit(),
+		.fuel = f->fuel,
+		.packet = (u64)xdp->data,
+		.packet_len = xdp->data_end - xdp->data,
+		.packet_total_len = xdp_get_buff_len(xdp),
+		.hook_context = (u64)xdp,
+	};
+	u32 busy = smp_load_acquire(&i->busy);
+	u32 verdict, code;
+
+	if (unlikely(busy))
+		return refused(f, c, busy == WKC_RESETTING ? WKC_TRAP_DISABLED : WKC_TRAP_NESTED_ENTRY,
+			       call.packet_len);
+	/* Only this CPU writes busy but for the end of a reset, and only nested code can come between. */
+	WRITE_ONCE(i->busy, WKC_RUNNING);
+	barrier();
+	verdict = wkc_enter(&call, f->entry_xdp);
+	code = judge(&call, verdict);
+	if (unlikely(code))
+		return trapped(f, c, &call, code);
+	local64_inc(&c->verdicts[verdict]);
+	local64_add(f->fuel - call.fuel, &c->fuel);
+	smp_store_release(&i->busy, WKC_IDLE);
+	return verdict;
+}
+
+__bpf_kfunc_start_defs();
+
+__bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
+{
+	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
+	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)],
+						     rcu_read_lock_bh_held());
+	struct wkc_cpu *c;
+
+	if (unlikely(!f || f->handle != handle))
+		return XDP_ABORTED;
+	/* Pairs with wkc_instance_create(); what is published is never taken away before f is. */
+	c = smp_load_acquire(&f->cpus[smp_processor_id()]);
+	if (unlikely(!c))
+		return without_instance(f);
+	if (unlikely(READ_ONCE(f->disabled)))
+		return refused(f, c, WKC_TRAP_DISABLED, xdp->data_end - xdp->data);
+	return run(f, c, xdp);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(wkc_xdp_kfuncs)
+BTF_ID_FLAGS(func, wasmkc_xdp_run)
+BTF_KFUNCS_END(wkc_xdp_kfuncs)
+
+static const struct btf_kfunc_id_set wkc_xdp_set = {
+	.owner = THIS_MODULE,
+	.set = &wkc_xdp_kfuncs,
+};
+
+u32 wkc_xdp_kfunc_id(void)
+{
+	return wkc_xdp_kfuncs.pairs[0].id;
+}
+
+/*
+ * The kernel takes a module without BTF for granted: it warns and calls the registration a
+ * success. Nothing could be attached then, so this fails and says why.
+ */
+int wkc_xdp_init(void)
+{
+	int ret;
+
+	if (!THIS_MODULE->btf_data_size || !wkc_xdp_kfunc_id()) {
+		pr_err("wasmkc: the module has no BTF, so no program could be attached; build it with pahole (package dwarves) and the kernel's own vmlinux BTF\n");
+		return -ENODATA;
+	}
+	ret = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &wkc_xdp_set);
+	if (ret)
+		pr_err("wasmkc: the kernel refuses to register the XDP kfunc (error %d)\n", ret);
+	return ret;
+}

@@ -21,8 +21,12 @@ fi
 
 echo "l4drop (Rust)"
 # No path of this machine in the line tables: builds are reproducible.
-(cd examples/l4drop && cargo build --quiet --release --locked --target-dir "$out/target" \
-	--config "target.wasm32-unknown-unknown.rustflags=[\"--remap-path-prefix=$root=.\"]")
+(
+	cd examples/l4drop
+	std=$(rustc --print sysroot)/lib/rustlib/src/rust
+	cargo build --quiet --release --locked --target-dir "$out/target" --config \
+		"target.wasm32-unknown-unknown.rustflags=[\"--remap-path-prefix=$root=.\", \"--remap-path-prefix=$std=rust\"]"
+)
 cp "$out/target/wasm32-unknown-unknown/release/l4drop.wasm" "$out/l4drop.wasm"
 
 echo "drop-port (C, $clang)"

@@ -19,7 +19,8 @@ judge() {
 	fi
 	if grep -qE "$COMPLAINTS" "$work/kernel.log"; then
 		say "the kernel complained:"
-		grep -E -A 40 "$COMPLAINTS" "$work/kernel.log" | head -n 60 >&2
+		# The text of a WARN stands before its "WARNING:".
+		grep -E -B 2 -A 40 "$COMPLAINTS" "$work/kernel.log" | head -n 60 >&2
 		exit "$EXIT_KERNEL"
 	fi
 	if [ "$qemu_status" = 124 ]; then

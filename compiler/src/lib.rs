@@ -1,1 +1,75 @@
-//! To be filled by its first commit.
+//! WebAssembly bytes in, kernel object out.
+//!
+//! ```text
+//! wasm ── validate ── parse ── translate ── compile ── emit ── object ── audit ──▶ .kwo bytes
+//! ```
+//!
+//! Design principles:
+//! 1. Bytes in, bytes out: no file, no clock, no environment, so the same input gives the same object everywhere.
+//! 2. The wasm's author is hostile: every address is made in `translate/bounds.rs`, every cycle charges fuel,
+//!    and nothing leaves without the audit of the final bytes.
+//! 3. What is not supported is refused by name, with function and byte offset; nothing is approximated.
+//! 4. Every layout and number comes from `wasmkc-abi`; this crate adds none of its own.
+//!
+//! [`pipeline`](self) lists the stages in order; each is one module.
+#![forbid(unsafe_code)]
+
+mod emit;
+mod error;
+mod isa;
+mod limits;
+mod lines;
+mod listing;
+mod module;
+mod names;
+mod object;
+mod parse;
+mod pipeline;
+mod translate;
+
+pub use error::{Blame, CompileError, Place};
+pub use listing::Listing;
+pub use pipeline::{FunctionReport, Object, Report};
+
+/// What the caller decides about a build.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Leave out the Spectre v1 masks; recorded in the object's signed bytes.
+    pub author_trusted: bool,
+    /// Fuel ceiling of one run.
+    pub fuel: u64,
+    /// Most pages of linear memory an instance may have; the ABI's limit where `None`.
+    pub max_memory_pages: Option<u32>,
+    /// Purpose note, shown by `inspect` and `list`.
+    pub note: String,
+    /// Name of the program in the object; empty for none.
+    pub name: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            author_trusted: false,
+            fuel: wasmkc_abi::limits::FUEL_DEFAULT,
+            max_memory_pages: None,
+            note: String::new(),
+            name: String::new(),
+        }
+    }
+}
+
+/// Compiles `wasm` to an unsigned object.
+///
+/// # Errors
+/// Says who is to blame ([`CompileError::blame`]), where, and what to do.
+pub fn compile(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
+    pipeline::run(wasm, options)
+}
+
+/// What an intermediate stage makes of `wasm`, as text: for golden tests and for authors who want to see.
+///
+/// # Errors
+/// As [`compile`].
+pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, CompileError> {
+    listing::list(wasm, options, what)
+}

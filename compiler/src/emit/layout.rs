@@ -1,0 +1,128 @@
+//! All functions to one `.text` and one `.rodata`.
+//!
+//! Functions stand in the order of their index, compiler-made ones behind, each on 16 bytes, gaps filled
+//! with `int3`. Calls between them are resolved here; what is left becomes the object's relocations.
+
+use std::collections::HashMap;
+
+use wasmkc_abi::limits::{MAX_RELOCATIONS, MAX_RODATA_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
+
+use super::{Compiled, Target, stack};
+use crate::{CompileError, module::Module, translate::Symbol};
+
+const ALIGN: usize = 16;
+const INT3: u8 = 0xcc;
+
+/// A function at its place.
+pub struct Placed {
+    /// What the code generator gave; its `code` is in [`Image::text`].
+    pub function: Compiled,
+    /// Offset in `.text`.
+    pub offset: u32,
+    /// Bytes of code.
+    pub size: u32,
+}
+
+/// A relocation of `.text`.
+#[derive(Clone, Copy, Debug)]
+pub struct Relocation {
+    /// Offset of the field in `.text`.
+    pub at: u32,
+    /// What it refers to.
+    pub kind: RelocationKind,
+    /// The ELF addend.
+    pub addend: i64,
+}
+
+/// What the object's relocations refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelocationKind {
+    /// `R_X86_64_PLT32` of an undefined symbol.
+    Undefined(&'static str),
+    /// `R_X86_64_PC32` of the `.rodata` section symbol.
+    Rodata,
+}
+
+/// Everything that the object is made of.
+pub struct Image {
+    /// Instructions and `int3`.
+    pub text: Vec<u8>,
+    /// Constants, then passive segments.
+    pub rodata: Vec<u8>,
+    /// Offset and length in `.rodata` of each passive segment.
+    pub passive: Vec<(u32, u32)>,
+    /// Ascending by place.
+    pub relocations: Vec<Relocation>,
+    /// Ascending by offset.
+    pub functions: Vec<Placed>,
+    /// Bytes of stack below the XDP entry, unless something recurses.
+    pub stack_bound: Option<u32>,
+}
+
+impl Image {
+    /// Row of `symbol`.
+    pub fn row(&self, symbol: Symbol) -> Option<usize> {
+        self.functions.iter().position(|f| f.function.symbol == symbol)
+    }
+}
+
+/// Places `functions`.
+pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, CompileError> {
+    let stack_bound = stack::bound(&functions, Symbol::Function(module.entries.xdp));
+    let mut text: Vec<u8> = Vec::new();
+    let mut rodata: Vec<u8> = Vec::new();
+    let mut placed = Vec::with_capacity(functions.len());
+    let mut offsets: HashMap<Symbol, u32> = HashMap::new();
+    let mut constants: Vec<u32> = Vec::with_capacity(functions.len());
+    for function in functions {
+        text.resize(text.len().next_multiple_of(ALIGN), INT3);
+        let (offset, size) = (text.len() as u32, function.code.len() as u32);
+        text.extend_from_slice(&function.code);
+        CompileError::check_limit("bytes of code", text.len() as u64, MAX_TEXT_BYTES.into())?;
+        if !function.constants.is_empty() {
+            rodata.resize(rodata.len().next_multiple_of(ALIGN), 0);
+        }
+        constants.push(rodata.len() as u32);
+        rodata.extend_from_slice(&function.constants);
+        offsets.insert(function.symbol, offset);
+        placed.push(Placed { function, offset, size });
+    }
+    text.resize(text.len().next_multiple_of(ALIGN), INT3);
+    let mut passive = Vec::new();
+    for bytes in module.passive() {
+        rodata.resize(rodata.len().next_multiple_of(ALIGN), 0);
+        passive.push((rodata.len() as u32, bytes.len() as u32));
+        rodata.extend_from_slice(bytes);
+    }
+    CompileError::check_limit("bytes of constants", rodata.len() as u64, MAX_RODATA_BYTES.into())?;
+
+    let mut relocations = Vec::new();
+    for (function, constants) in placed.iter().zip(constants) {
+        for fixup in &function.function.fixups {
+            let at = function.offset + fixup.at;
+            let (kind, addend) = match fixup.target {
+                Target::Constant(offset) => (RelocationKind::Rodata, i64::from(constants + offset) + fixup.addend),
+                Target::Symbol(Symbol::Passive(n)) => {
+                    (RelocationKind::Rodata, i64::from(passive[n as usize].0) + fixup.addend)
+                }
+                Target::Symbol(symbol) => match symbol.undefined() {
+                    Some(name) => (RelocationKind::Undefined(name), fixup.addend),
+                    None => {
+                        let to = offsets.get(&symbol).copied();
+                        let to =
+                            to.ok_or_else(|| CompileError::internal("layout", format!("no code of {symbol:?}")))?;
+                        let value = i64::from(to) + fixup.addend - i64::from(at);
+                        let field = at as usize..at as usize + 4;
+                        text[field].copy_from_slice(&(value as i32).to_le_bytes());
+                        continue;
+                    }
+                },
+            };
+            relocations.push(Relocation { at, kind, addend });
+        }
+    }
+    let traps: usize = placed.iter().map(|f| f.function.traps.len()).sum();
+    CompileError::check_limit("trap sites", traps as u64, MAX_TRAP_SITES.into())?;
+    CompileError::check_limit("relocations", relocations.len() as u64, MAX_RELOCATIONS.into())?;
+    Ok(Image { text, rodata, passive, relocations, functions: placed, stack_bound })
+}

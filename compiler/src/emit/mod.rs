@@ -1,0 +1,193 @@
+//! CLIF to machine code, one function at a time, in the form that the object needs:
+//! no `ret`, no constants among instructions, every reference a relocation.
+//!
+//! ```text
+//! mod        compile one function, collect what the tables need
+//! constants  cuts the constant pool off the code's end
+//! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
+//! layout     all functions to one .text and one .rodata
+//! stack      bound of stack use over the call graph
+//! ```
+
+mod constants;
+mod layout;
+mod returns;
+mod stack;
+
+use cranelift_codegen::{
+    CodegenError, Context, FinalizedRelocTarget,
+    binemit::Reloc,
+    control::ControlPlane,
+    ir,
+    isa::{TargetIsa, unwind::UnwindInfo},
+};
+use wasmkc_abi::limits::MAX_FRAME_BYTES;
+
+use crate::{
+    CompileError,
+    module::Module,
+    translate::{Symbol, Translated},
+};
+pub use layout::{Image, RelocationKind, layout};
+
+/// `endbr64`.
+const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+
+/// A 32-bit field of the code that is relative to its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixup {
+    /// Offset of the field in the function.
+    pub at: u32,
+    /// What it refers to.
+    pub target: Target,
+    /// Added to the target's address minus the field's.
+    pub addend: i64,
+}
+
+/// What a [`Fixup`] refers to.
+#[derive(Clone, Copy, Debug)]
+pub enum Target {
+    /// A function or a symbol of the loader.
+    Symbol(Symbol),
+    /// A byte of the function's constants.
+    Constant(u32),
+}
+
+/// A call of the trap exit.
+#[derive(Clone, Copy, Debug)]
+pub struct TrapSite {
+    /// Its return address, from the function's start.
+    pub site: u32,
+    /// Offset in the wasm file, or `u32::MAX`.
+    pub wasm_offset: u32,
+    /// Trap code.
+    pub code: u32,
+}
+
+/// From here on the code belongs to this byte of the wasm file.
+#[derive(Clone, Copy, Debug)]
+pub struct LineRow {
+    /// Offset in the function.
+    pub at: u32,
+    /// Offset in the wasm file, or `u32::MAX`.
+    pub wasm_offset: u32,
+}
+
+/// One function's code.
+pub struct Compiled {
+    /// What it is.
+    pub symbol: Symbol,
+    /// Instructions only.
+    pub code: Vec<u8>,
+    /// Its constants, 16-byte aligned.
+    pub constants: Vec<u8>,
+    /// References, ascending.
+    pub fixups: Vec<Fixup>,
+    /// Trap sites, ascending.
+    pub traps: Vec<TrapSite>,
+    /// Source positions, ascending.
+    pub lines: Vec<LineRow>,
+    /// Stack bytes it takes, return address included.
+    pub stack: u32,
+    /// For `.debug_frame`.
+    pub unwind: Option<UnwindInfo>,
+}
+
+/// Compiles every function.
+pub fn compile(
+    module: &Module<'_>,
+    functions: Vec<Translated>,
+    isa: &dyn TargetIsa,
+) -> Result<Vec<Compiled>, CompileError> {
+    let mut context = Context::new();
+    functions.into_iter().map(|f| function(module, f, isa, &mut context)).collect()
+}
+
+fn function(
+    module: &Module<'_>,
+    translated: Translated,
+    isa: &dyn TargetIsa,
+    context: &mut Context,
+) -> Result<Compiled, CompileError> {
+    let symbol = translated.symbol;
+    let too_large = |what: String| CompileError::FunctionTooLarge { place: place(module, symbol), what };
+    let internal =
+        |what: &dyn std::fmt::Display| CompileError::internal("emit", format!("{}: {what}", place(module, symbol)));
+    context.clear();
+    context.func = translated.clif;
+    context.compile(isa, &mut ControlPlane::default()).map_err(|e| match e.inner {
+        CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => {
+            too_large("too large for the code generator".to_owned())
+        }
+        other => internal(&other),
+    })?;
+    let compiled = context.take_compiled_code().ok_or_else(|| internal(&"no code"))?;
+    let unwind = compiled.create_unwind_info(isa).map_err(|e| internal(&e))?;
+    let buffer = &compiled.buffer;
+    let frame = buffer.frame_layout().map_or(0, |f| f.frame_to_fp_offset);
+    if frame > MAX_FRAME_BYTES {
+        return Err(too_large(format!("its frame takes {frame} bytes of stack, the limit is {MAX_FRAME_BYTES}")));
+    }
+    let lines: Vec<LineRow> =
+        buffer.get_srclocs_sorted().iter().map(|row| LineRow { at: row.start, wasm_offset: row.loc.bits() }).collect();
+    let mut out = Compiled {
+        symbol,
+        code: buffer.data().to_vec(),
+        constants: Vec::new(),
+        fixups: Vec::with_capacity(buffer.relocs().len()),
+        traps: Vec::new(),
+        lines,
+        // Return address and saved rbp lie above the frame.
+        stack: frame + 16,
+        unwind,
+    };
+    for reloc in buffer.relocs() {
+        let target = target(&context.func, &reloc.target).ok_or_else(|| internal(&"unknown relocation target"))?;
+        if !matches!(reloc.kind, Reloc::X86CallPCRel4 | Reloc::X86PCRel4) {
+            return Err(internal(&format!("relocation {:?}", reloc.kind)));
+        }
+        if let Symbol::Trap(code) = target {
+            let wasm_offset = wasm_offset(buffer.get_srclocs_sorted(), reloc.offset);
+            out.traps.push(TrapSite { site: reloc.offset + 4, wasm_offset, code });
+        }
+        out.fixups.push(Fixup { at: reloc.offset, target: Target::Symbol(target), addend: reloc.addend });
+    }
+    constants::separate(&mut out).map_err(|e| internal(&e))?;
+    returns::replace(&mut out).map_err(|e| internal(&e))?;
+    if matches!(symbol, Symbol::Function(index) if module.entries.contains(index)) {
+        prepend(&mut out, &ENDBR);
+    }
+    out.fixups.sort_by_key(|f| f.at);
+    out.traps.sort_by_key(|t| t.site);
+    Ok(out)
+}
+
+fn place(module: &Module<'_>, symbol: Symbol) -> crate::Place {
+    match symbol {
+        Symbol::Function(index) => {
+            let body = module.bodies.get(index as usize - module.imports.len());
+            module.place(index, body.map_or(0, |b| b.range().start))
+        }
+        Symbol::Thunk(index) => module.place(index, 0),
+        other => crate::Place { name: format!("{other:?}"), index: u32::MAX, offset: 0 },
+    }
+}
+
+fn target(func: &ir::Function, target: &FinalizedRelocTarget) -> Option<Symbol> {
+    let FinalizedRelocTarget::ExternalName(ir::ExternalName::User(name)) = target else { return None };
+    Symbol::from_external(func.params.user_named_funcs().get(*name)?)
+}
+
+fn wasm_offset(rows: &[cranelift_codegen::MachSrcLoc<cranelift_codegen::Final>], at: u32) -> u32 {
+    let next = rows.partition_point(|row| row.start <= at);
+    rows[..next].last().filter(|row| at < row.end).map_or(u32::MAX, |row| row.loc.bits())
+}
+
+/// Puts `bytes` before the code.
+fn prepend(out: &mut Compiled, bytes: &[u8]) {
+    let by = bytes.len() as u32;
+    out.code.splice(0..0, bytes.iter().copied());
+    out.fixups.iter_mut().for_each(|f| f.at += by);
+    out.traps.iter_mut().for_each(|t| t.site += by);
+    out.lines.iter_mut().for_each(|l| l.at += by);
+}

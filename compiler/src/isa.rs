@@ -1,0 +1,38 @@
+//! The code generator's settings for each target: the one place where Cranelift flags are chosen.
+
+use cranelift_codegen::{
+    isa::{self, CallConv, OwnedTargetIsa},
+    settings::{self, Configurable},
+};
+
+use crate::CompileError;
+
+/// Calling convention of every generated function and of the runtime's symbols.
+pub const CALL_CONV: CallConv = CallConv::SystemV;
+
+/// x86_64, baseline instructions, integers only in effect: the translator makes no float or vector value.
+pub fn x86_64() -> Result<OwnedTargetIsa, CompileError> {
+    const FLAGS: [(&str, &str); 9] = [
+        ("opt_level", "speed"),
+        ("is_pic", "false"),
+        // Kernel backtraces walk rbp, and `wkc_ret` does `leave`.
+        ("preserve_frame_pointers", "true"),
+        // Prologues check the stack themselves (translate/trap.rs).
+        ("enable_probestack", "false"),
+        // More than two results: the caller passes an area of its own frame.
+        ("enable_multi_ret_implicit_sret", "true"),
+        // Bounds and masks are made in translate/bounds.rs.
+        ("enable_heap_access_spectre_mitigation", "false"),
+        ("enable_table_access_spectre_mitigation", "false"),
+        ("unwind_info", "true"),
+        ("enable_verifier", "true"),
+    ];
+    let internal = |e: &dyn std::fmt::Display| CompileError::internal("isa", e);
+    let mut flags = settings::builder();
+    for (name, value) in FLAGS {
+        flags.set(name, value).map_err(|e| internal(&format!("{name}: {e}")))?;
+    }
+    let triple = "x86_64-unknown-none-elf".parse().map_err(|e| internal(&e))?;
+    let builder = isa::lookup(triple).map_err(|e| internal(&e))?;
+    builder.finish(settings::Flags::new(flags)).map_err(|e| internal(&e))
+}

@@ -1,0 +1,86 @@
+//! What an intermediate stage makes of a module, as text.
+
+use std::fmt::Write;
+
+use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
+use wasmkc_abi::trap::TrapCode;
+
+use crate::{CompileError, Options, emit::Image, isa, limits, module::Module, object, parse, pipeline, translate};
+
+/// Which stage to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Cranelift's intermediate form, before its optimisations.
+    Clif,
+    /// The final instructions with relocations and trap sites.
+    Asm,
+    /// The records of the object.
+    Meta,
+}
+
+/// Runs the stages up to `what` and shows it.
+pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, CompileError> {
+    limits::check_options(options)?;
+    pipeline::validate(wasm)?;
+    let module = parse::parse(wasm, options)?;
+    match what {
+        Listing::Clif => clif(&module, options),
+        Listing::Asm => Ok(asm(&module, &pipeline::build(&module, options)?)),
+        Listing::Meta => meta(&module, options),
+    }
+}
+
+fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
+    let isa = isa::x86_64()?;
+    let functions = translate::translate(module, options, &*isa)?;
+    Ok(functions.iter().map(|f| format!("{:?}:\n{}\n", f.symbol, f.clif.display())).collect())
+}
+
+fn asm(_module: &Module<'_>, image: &Image) -> String {
+    let mut out = String::new();
+    let mut formatter = IntelFormatter::new();
+    formatter.options_mut().set_hex_prefix("0x");
+    formatter.options_mut().set_hex_suffix("");
+    formatter.options_mut().set_branch_leading_zeros(false);
+    for f in &image.functions {
+        let _ = writeln!(out, "{:?}: stack {}", f.function.symbol, f.function.stack);
+        let code = &image.text[f.offset as usize..(f.offset + f.size) as usize];
+        for instruction in Decoder::with_ip(64, code, f.offset.into(), DecoderOptions::NONE).iter() {
+            let (at, next) = (instruction.ip() as u32, instruction.next_ip() as u32);
+            let mut text = String::new();
+            formatter.format(&instruction, &mut text);
+            let _ = write!(out, "{at:5x}  {text}");
+            for relocation in image.relocations.iter().filter(|r| (at..next).contains(&r.at)) {
+                let _ = write!(out, "  ; {:?} {:+}", relocation.kind, relocation.addend);
+            }
+            if let Some(trap) = f.function.traps.iter().find(|t| t.site + f.offset == next) {
+                let code = TrapCode::from_u32(trap.code).map_or("?", TrapCode::name);
+                let _ = write!(out, "  ; {code} at wasm {:#x}", trap.wasm_offset);
+            }
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn meta(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
+    let image = pipeline::build(module, options)?;
+    let tables = object::tables(module, &image, options)?;
+    let mut out = format!("{:#?}\n", tables.meta);
+    for row in &tables.imports {
+        let _ = writeln!(out, "{row:?}");
+    }
+    for (row, name) in tables.functions.iter().zip(&tables.names) {
+        let _ = writeln!(out, "{row:?} {name}");
+    }
+    for row in &tables.traps {
+        let _ = writeln!(out, "{row:?}");
+    }
+    for row in &tables.passive {
+        let _ = writeln!(out, "{row:?}");
+    }
+    let _ = writeln!(out, "globals {:?}", tables.globals);
+    let _ = writeln!(out, "data {:02x?}", tables.data);
+    let _ = writeln!(out, "rodata {:02x?}", image.rodata);
+    Ok(out)
+}

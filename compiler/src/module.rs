@@ -1,0 +1,170 @@
+//! The parsed module: what `parse` made of the wasm, checked once, never looked at as bytes again
+//! (function bodies aside, which `translate` reads operator by operator).
+
+use std::collections::BTreeMap;
+
+use wasmkc_abi::{helper::Helper, packet::PacketOp};
+use wasmparser::{FuncType, FunctionBody, ValType};
+
+use crate::error::Place;
+
+/// What an imported function is.
+#[derive(Clone, Copy, Debug)]
+pub enum Import {
+    /// Lowered inline.
+    Packet(PacketOp),
+    /// A call of the helper's symbol.
+    Helper(&'static Helper),
+}
+
+/// The linear memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Pages at start.
+    pub min: u32,
+    /// Pages it can ever have; equals `min` unless `grows`.
+    pub max: u32,
+    /// Whether some instruction grows it, so that its size is read at run time.
+    pub grows: bool,
+}
+
+/// A table: its elements never change.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Function of each element; `None` is null.
+    pub elements: Vec<Option<u32>>,
+}
+
+/// A global with its initial value.
+#[derive(Clone, Copy, Debug)]
+pub struct Global {
+    /// `I32` or `I64`.
+    pub ty: ValType,
+    /// Whether it may be set.
+    pub mutable: bool,
+    /// Initial value, zero-extended.
+    pub init: u64,
+}
+
+/// A data segment.
+#[derive(Clone, Copy, Debug)]
+pub enum Data<'a> {
+    /// Copied at instantiation; of length zero for `memory.init`.
+    Active {
+        /// First byte written.
+        start: u64,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+    /// Copied by `memory.init` until dropped.
+    Passive {
+        /// Index among the passive segments.
+        index: u32,
+        /// Its bytes.
+        bytes: &'a [u8],
+    },
+}
+
+/// The entries that the loader may call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entries {
+    /// `xdp`.
+    pub xdp: u32,
+    /// Start function.
+    pub start: Option<u32>,
+    /// `_initialize`.
+    pub initialize: Option<u32>,
+    /// `init`.
+    pub init: Option<u32>,
+}
+
+impl Entries {
+    /// Whether function `index` is entered from outside.
+    pub fn contains(&self, index: u32) -> bool {
+        self.xdp == index || [self.start, self.initialize, self.init].contains(&Some(index))
+    }
+}
+
+/// A validated module that the compiler accepts, function bodies aside.
+///
+/// # Invariants
+/// It passed wasmparser's validator; every import is in the ABI with the ABI's signature; every index is in range.
+#[derive(Default)]
+pub struct Module<'a> {
+    /// Function types.
+    pub types: Vec<FuncType>,
+    /// For each type the first one that equals it.
+    pub canonical: Vec<u32>,
+    /// Type of each function, imports first.
+    pub functions: Vec<u32>,
+    /// Imported functions.
+    pub imports: Vec<Import>,
+    /// The memory.
+    pub memory: Option<Memory>,
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// The globals.
+    pub globals: Vec<Global>,
+    /// The data segments.
+    pub data: Vec<Data<'a>>,
+    /// The entries.
+    pub entries: Entries,
+    /// Bodies of the defined functions.
+    pub bodies: Vec<FunctionBody<'a>>,
+    /// Names of functions: name section, else export.
+    pub names: BTreeMap<u32, String>,
+    /// Global that is the guest's shadow-stack pointer.
+    pub shadow_sp: Option<u32>,
+    /// File offset of the code section's content: address 0 of its DWARF.
+    pub code_start: usize,
+    /// The `.debug_*` sections.
+    pub debug: BTreeMap<&'a str, &'a [u8]>,
+}
+
+impl<'a> Module<'a> {
+    /// Type of function `index`.
+    pub fn function_type(&self, index: u32) -> &FuncType {
+        &self.types[self.functions[index as usize] as usize]
+    }
+
+    /// Name of function `index` for people.
+    pub fn function_name(&self, index: u32) -> String {
+        self.names.get(&index).cloned().unwrap_or_else(|| format!("func[{index}]"))
+    }
+
+    /// Function `index` with byte `offset` of the file.
+    pub fn place(&self, index: u32, offset: usize) -> Place {
+        Place { name: self.names.get(&index).cloned().unwrap_or_default(), index, offset }
+    }
+
+    /// The passive data segments in the order of their index.
+    pub fn passive(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.data.iter().filter_map(|d| match d {
+            Data::Passive { bytes, .. } => Some(*bytes),
+            Data::Active { .. } => None,
+        })
+    }
+
+    /// The active data segments that write something: start and bytes.
+    pub fn active(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
+        self.data.iter().filter_map(|d| match d {
+            Data::Active { start, bytes } if !bytes.is_empty() => Some((*start, *bytes)),
+            _ => None,
+        })
+    }
+
+    /// Distinct helpers imported, by number.
+    pub fn helpers(&self) -> Vec<&'static Helper> {
+        let mut out: Vec<_> = self
+            .imports
+            .iter()
+            .filter_map(|i| match i {
+                Import::Helper(h) => Some(*h),
+                Import::Packet(_) => None,
+            })
+            .collect();
+        out.sort_by_key(|h| h.number);
+        out.dedup_by_key(|h| h.number);
+        out
+    }
+}

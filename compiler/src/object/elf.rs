@@ -1,0 +1,105 @@
+//! The ELF file: sections, symbols and relocations, as `readelf` and `objdump -dr` read them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use object::{
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+    write::{Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection},
+};
+use wasmkc_abi::object as abi;
+
+use super::Tables;
+use crate::{
+    CompileError,
+    emit::{Image, RelocationKind},
+};
+
+/// Alignment of every section that the loader reads.
+const ALIGN: u64 = 16;
+
+/// Writes the file.
+pub fn write(image: &Image, tables: &Tables) -> Result<Vec<u8>, CompileError> {
+    let mut out = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let text = out.section_id(StandardSection::Text);
+    out.append_section_data(text, &image.text, ALIGN);
+    add_functions(&mut out, text, image, tables);
+    add_relocations(&mut out, text, image)?;
+
+    let mut section = |name: &str, bytes: &[u8]| {
+        if !bytes.is_empty() {
+            let id = out.add_section(Vec::new(), name.as_bytes().to_vec(), SectionKind::Metadata);
+            out.append_section_data(id, bytes, 8);
+        }
+    };
+    section(abi::SECTION_META, &tables.meta.write());
+    section(abi::SECTION_IMPORTS, &rows(tables.imports.iter().map(abi::ImportRow::write)));
+    section(abi::SECTION_FUNCS, &rows(tables.functions.iter().map(abi::FuncRow::write)));
+    section(abi::SECTION_TRAPS, &rows(tables.traps.iter().map(abi::TrapRow::write)));
+    section(abi::SECTION_GLOBALS, &rows(tables.globals.iter().map(|g| g.to_le_bytes())));
+    section(abi::SECTION_PASSIVE, &rows(tables.passive.iter().map(abi::PassiveRow::write)));
+    section(abi::SECTION_DATA, &tables.data);
+    section(abi::SECTION_STRINGS, &tables.strings);
+    out.write().map_err(|e| CompileError::internal("object", e))
+}
+
+fn rows<const N: usize>(rows: impl Iterator<Item = [u8; N]>) -> Vec<u8> {
+    rows.flatten().collect()
+}
+
+/// Local symbols `wasm.NAME`, made unique by the function's row.
+fn add_functions(out: &mut Object<'_>, text: SectionId, image: &Image, tables: &Tables) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for (row, (function, name)) in image.functions.iter().zip(&tables.names).enumerate() {
+        let mut symbol = format!("wasm.{name}");
+        while !taken.insert(symbol.clone()) {
+            symbol = format!("{symbol}.{row}");
+        }
+        out.add_symbol(Symbol {
+            name: symbol.into_bytes(),
+            value: function.offset.into(),
+            size: function.size.into(),
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Compilation,
+            weak: false,
+            section: SymbolSection::Section(text),
+            flags: SymbolFlags::None,
+        });
+    }
+}
+
+fn add_relocations(out: &mut Object<'_>, text: SectionId, image: &Image) -> Result<(), CompileError> {
+    let rodata = (!image.rodata.is_empty()).then(|| {
+        let id = out.section_id(StandardSection::ReadOnlyData);
+        out.append_section_data(id, &image.rodata, ALIGN);
+        out.section_symbol(id)
+    });
+    let mut undefined: BTreeMap<&str, SymbolId> = BTreeMap::new();
+    for relocation in &image.relocations {
+        let (symbol, r_type) = match relocation.kind {
+            RelocationKind::Rodata => {
+                let symbol = rodata.ok_or_else(|| CompileError::internal("object", "constant without .rodata"))?;
+                (symbol, abi::R_X86_64_PC32)
+            }
+            RelocationKind::Undefined(name) => {
+                let symbol = *undefined.entry(name).or_insert_with(|| {
+                    out.add_symbol(Symbol {
+                        name: name.as_bytes().to_vec(),
+                        value: 0,
+                        size: 0,
+                        kind: SymbolKind::Unknown,
+                        scope: SymbolScope::Unknown,
+                        weak: false,
+                        section: SymbolSection::Undefined,
+                        flags: SymbolFlags::None,
+                    })
+                });
+                (symbol, abi::R_X86_64_PLT32)
+            }
+        };
+        let flags = RelocationFlags::Elf { r_type };
+        let offset = relocation.at.into();
+        out.add_relocation(text, Relocation { offset, symbol, addend: relocation.addend, flags })
+            .map_err(|e| CompileError::internal("object", e))?;
+    }
+    Ok(())
+}

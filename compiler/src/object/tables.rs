@@ -1,0 +1,164 @@
+//! The `.wkc.*` sections.
+
+use wasmkc_abi::{
+    ABI_MAJOR, ABI_MINOR,
+    object::{
+        DataRow, EM_X86_64, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_XDP, ImportRow,
+        MAGIC, Meta, NONE, PassiveRow, TrapRow,
+    },
+};
+
+use super::strings::Strings;
+use crate::{CompileError, Options, emit::Image, lines::Lines, module::Module, translate::Symbol};
+
+/// Name and version of the compiler, recorded in the object.
+const PRODUCER: &str = concat!("wasmkc-compiler ", env!("CARGO_PKG_VERSION"));
+
+/// The records, still as structs.
+pub struct Tables {
+    /// `.wkc.meta`
+    pub meta: Meta,
+    /// `.wkc.imports`
+    pub imports: Vec<ImportRow>,
+    /// `.wkc.funcs`
+    pub functions: Vec<FuncRow>,
+    /// Name of each function, not unique.
+    pub names: Vec<String>,
+    /// `.wkc.traps`
+    pub traps: Vec<TrapRow>,
+    /// `.wkc.globals`
+    pub globals: Vec<u64>,
+    /// `.wkc.passive`
+    pub passive: Vec<PassiveRow>,
+    /// `.wkc.data`
+    pub data: Vec<u8>,
+    /// `.wkc.strings`
+    pub strings: Vec<u8>,
+}
+
+/// Makes all records.
+pub fn tables(module: &Module<'_>, image: &Image, options: &Options) -> Result<Tables, CompileError> {
+    let mut strings = Strings::new();
+    let names: Vec<String> = image.functions.iter().map(|f| name(module, f.function.symbol)).collect();
+    let functions = functions(image, &names, &mut strings);
+    let traps = traps(module, image, &mut strings);
+    let imports: Vec<ImportRow> = module
+        .helpers()
+        .iter()
+        .map(|h| ImportRow {
+            number: h.number,
+            effects: h.effects,
+            signature: h.signature(),
+            fuel: h.fuel,
+            reserved: 0,
+        })
+        .collect();
+    let globals: Vec<u64> = module.globals.iter().map(|g| g.init).collect();
+    let passive: Vec<PassiveRow> =
+        image.passive.iter().map(|(offset, size)| PassiveRow { offset: *offset, size: *size }).collect();
+    let entry = |index: Option<u32>| match index {
+        None => Ok(NONE),
+        Some(index) => image
+            .row(Symbol::Function(index))
+            .map(|row| functions[row].text_offset)
+            .ok_or_else(|| CompileError::internal("object", format!("no code of entry {index}"))),
+    };
+    let mut flags = 0;
+    for (bit, set) in [
+        (FLAG_AUTHOR_TRUSTED, options.author_trusted),
+        (FLAG_MEMORY_GROWS, module.memory.is_some_and(|m| m.grows)),
+        (FLAG_HAS_MEMORY, module.memory.is_some()),
+    ] {
+        flags |= if set { bit } else { 0 };
+    }
+    let meta = Meta {
+        magic: u64::from_le_bytes(MAGIC),
+        abi_major: ABI_MAJOR,
+        abi_minor: ABI_MINOR,
+        machine: EM_X86_64,
+        flags,
+        hooks: HOOK_XDP,
+        entry_xdp: entry(Some(module.entries.xdp))?,
+        entry_start: entry(module.entries.start)?,
+        entry_initialize: entry(module.entries.initialize)?,
+        entry_init: entry(module.entries.init)?,
+        fuel: options.fuel,
+        stack_bound: image.stack_bound.unwrap_or(NONE),
+        memory_min: module.memory.map_or(0, |m| m.min),
+        memory_max: module.memory.map_or(0, |m| m.max),
+        globals: globals.len() as u32,
+        passive: passive.len() as u32,
+        data: module.active().count() as u32,
+        shadow_sp_global: module.shadow_sp.unwrap_or(NONE),
+        note: strings.add(&options.note),
+        name: strings.add(&options.name),
+        functions: functions.len() as u32,
+        traps: traps.len() as u32,
+        imports: imports.len() as u32,
+        producer: strings.add(PRODUCER),
+        ..Meta::default()
+    };
+    let data = data(module);
+    Ok(Tables { meta, imports, functions, names, traps, globals, passive, data, strings: strings.into_bytes() })
+}
+
+/// A function's name for people.
+fn name(module: &Module<'_>, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Function(index) => module.function_name(index),
+        Symbol::Dispatcher(number) => format!("call_indirect[{number}]"),
+        Symbol::Thunk(index) => format!("import[{index}]"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn functions(image: &Image, names: &[String], strings: &mut Strings) -> Vec<FuncRow> {
+    image
+        .functions
+        .iter()
+        .zip(names)
+        .map(|(f, name)| FuncRow {
+            text_offset: f.offset,
+            size: f.size,
+            name: strings.add(name),
+            wasm_index: match f.function.symbol {
+                Symbol::Function(index) => index,
+                _ => NONE,
+            },
+        })
+        .collect()
+}
+
+fn traps(module: &Module<'_>, image: &Image, strings: &mut Strings) -> Vec<TrapRow> {
+    let lines = Lines::read(module);
+    let mut out = Vec::new();
+    for (row, function) in image.functions.iter().enumerate() {
+        for trap in &function.function.traps {
+            let (file, line) = lines.at(trap.wasm_offset).unwrap_or_default();
+            out.push(TrapRow {
+                site: function.offset + trap.site,
+                function: row as u32,
+                wasm_offset: trap.wasm_offset,
+                code: trap.code,
+                file: strings.add(file),
+                line,
+            });
+        }
+    }
+    out
+}
+
+/// Rows first, then the bytes in the same order.
+fn data(module: &Module<'_>) -> Vec<u8> {
+    let mut offset = module.active().count() * DataRow::SIZE;
+    let mut out = Vec::new();
+    for (start, bytes) in module.active() {
+        let row = DataRow { memory_offset: start, offset: offset as u32, size: bytes.len() as u32 };
+        out.extend_from_slice(&row.write());
+        offset += bytes.len();
+    }
+    for (_, bytes) in module.active() {
+        out.extend_from_slice(bytes);
+    }
+    out
+}

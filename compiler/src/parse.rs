@@ -1,0 +1,197 @@
+//! wasm bytes to [`Module`]: sections in the order of the file, then checks that need all of them.
+//!
+//! Comes after the validator, so indices are in range and types fit. What is left to check here is
+//! what wasm allows and a filter may not have.
+
+mod constant;
+mod entries;
+mod memory;
+mod tables;
+
+use std::collections::HashMap;
+
+use wasmkc_abi::{helper::Helper, limits, packet::packet_op};
+use wasmparser::{ExternalKind, FuncType, KnownCustom, Parser, Payload, TypeRef, ValType};
+
+use crate::{
+    CompileError, Options,
+    module::{Import, Module},
+    names::{self, NameSection},
+};
+
+/// What the sections say before it is brought together.
+#[derive(Default)]
+struct Sections<'a> {
+    module: Module<'a>,
+    names: NameSection,
+    exports: Vec<wasmparser::Export<'a>>,
+    memories: Vec<(usize, wasmparser::MemoryType)>,
+    elements: Vec<(usize, wasmparser::Element<'a>)>,
+    data: Vec<(usize, wasmparser::Data<'a>)>,
+    start: Option<u32>,
+    /// First index of each distinct type.
+    first: HashMap<FuncType, u32>,
+}
+
+/// Reads a module that the validator has passed.
+pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, CompileError> {
+    let mut s = Sections::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        s.section(payload?)?;
+    }
+    s.module.names = std::mem::take(&mut s.names.functions);
+    for export in s.exports.iter().filter(|e| e.kind == ExternalKind::Func) {
+        s.module.names.entry(export.index).or_insert_with(|| names::printable(export.name));
+    }
+    s.module.memory = memory::memory(&s, options)?;
+    s.module.data = memory::data(&s)?;
+    tables::fill(&mut s)?;
+    check_imports_have_memory(&s.module)?;
+    s.module.entries = entries::entries(&s)?;
+    s.module.shadow_sp = entries::shadow_stack_pointer(&s);
+    check_counts(&s.module)?;
+    Ok(s.module)
+}
+
+impl<'a> Sections<'a> {
+    fn section(&mut self, payload: Payload<'a>) -> Result<(), CompileError> {
+        match payload {
+            Payload::TypeSection(reader) => {
+                for ty in reader.into_iter_err_on_gc_types() {
+                    let ty = ty.map_err(|e| unsupported("a type of the GC proposal", e.offset()))?;
+                    let index = self.module.types.len() as u32;
+                    self.module.canonical.push(*self.first.entry(ty.clone()).or_insert(index));
+                    self.module.types.push(ty);
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for item in reader.into_imports_with_offsets() {
+                    let (offset, import) = item?;
+                    self.import(offset, &import)?;
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    self.module.functions.push(ty?);
+                }
+            }
+            Payload::TableSection(reader) => tables::declare(self, reader)?,
+            Payload::MemorySection(reader) => {
+                for item in reader.into_iter_with_offsets() {
+                    self.memories.push(item?);
+                }
+            }
+            Payload::GlobalSection(reader) => {
+                for item in reader.into_iter_with_offsets() {
+                    let (offset, global) = item?;
+                    self.global(offset, &global)?;
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    self.exports.push(export?);
+                }
+            }
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(reader) => {
+                for item in reader.into_iter_with_offsets() {
+                    self.elements.push(item?);
+                }
+            }
+            Payload::DataSection(reader) => {
+                for item in reader.into_iter_with_offsets() {
+                    self.data.push(item?);
+                }
+            }
+            Payload::TagSection(reader) => return Err(unsupported("an exception tag", reader.range().start)),
+            Payload::CodeSectionStart { range, .. } => self.module.code_start = range.start,
+            Payload::CodeSectionEntry(body) => self.module.bodies.push(body),
+            Payload::CustomSection(custom) => {
+                if custom.name().starts_with(".debug_") {
+                    self.module.debug.insert(custom.name(), custom.data());
+                } else if let KnownCustom::Name(reader) = custom.as_known() {
+                    self.names = names::name_section(reader);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, offset: usize, import: &wasmparser::Import<'_>) -> Result<(), CompileError> {
+        let (module, name) = (names::printable(import.module), names::printable(import.name));
+        let found = match import.module {
+            "xdp" => packet_op(import.name).map(|op| (Import::Packet(op), names::packet_type(op))),
+            "kernel" => Helper::by_name(import.name).map(|h| (Import::Helper(h), names::helper_type(h))),
+            _ => None,
+        };
+        let Some((import_kind, expected)) = found else {
+            let hint = names::import_hint(import.module, import.name);
+            return Err(CompileError::UnknownImport { module, name, offset, hint });
+        };
+        let found = match import.ty {
+            TypeRef::Func(index) => {
+                let ty = &self.module.types[index as usize];
+                if *ty == expected {
+                    self.module.functions.push(index);
+                    self.module.imports.push(import_kind);
+                    return Ok(());
+                }
+                names::signature(ty)
+            }
+            TypeRef::Memory(_) => "a memory".to_owned(),
+            TypeRef::Table(_) => "a table".to_owned(),
+            TypeRef::Global(_) => "a global".to_owned(),
+            _ => "no plain function".to_owned(),
+        };
+        Err(CompileError::ImportSignature { module, name, offset, found, expected: names::signature(&expected) })
+    }
+
+    fn global(&mut self, offset: usize, global: &wasmparser::Global<'_>) -> Result<(), CompileError> {
+        let index = self.module.globals.len();
+        if !matches!(global.ty.content_type, ValType::I32 | ValType::I64) {
+            let what = format!("global {index} of type {}", global.ty.content_type);
+            return Err(CompileError::Unsupported { what, offset, advice: "; use integers" });
+        }
+        if global.ty.shared {
+            return Err(unsupported("a shared global", offset));
+        }
+        let init = constant::integer(&global.init_expr, &self.module.globals)?;
+        self.module.globals.push(crate::module::Global {
+            ty: global.ty.content_type,
+            mutable: global.ty.mutable,
+            init,
+        });
+        Ok(())
+    }
+}
+
+fn unsupported(what: &str, offset: usize) -> CompileError {
+    CompileError::Unsupported { what: what.to_owned(), offset, advice: "" }
+}
+
+fn check_imports_have_memory(module: &Module<'_>) -> Result<(), CompileError> {
+    use wasmkc_abi::{helper::Arg, packet::PACKET_OPS, packet::PacketOp};
+    if module.memory.is_some() {
+        return Ok(());
+    }
+    for import in &module.imports {
+        let (space, name) = match import {
+            Import::Packet(op @ (PacketOp::CopyIn | PacketOp::CopyOut)) => {
+                ("xdp", PACKET_OPS.iter().find(|(_, o)| o == op).map_or("", |(n, _)| n))
+            }
+            Import::Helper(h) if h.params.contains(&Arg::MemRead) => ("kernel", h.name),
+            _ => continue,
+        };
+        return Err(CompileError::ImportNeedsMemory { module: space.to_owned(), name: name.to_owned() });
+    }
+    Ok(())
+}
+
+fn check_counts(module: &Module<'_>) -> Result<(), CompileError> {
+    let limit = |what: &str, found: usize, limit: u32| CompileError::check_limit(what, found as u64, limit.into());
+    limit("functions", module.functions.len(), limits::MAX_FUNCTIONS)?;
+    limit("globals", module.globals.len(), limits::MAX_GLOBALS)?;
+    limit("passive data segments", module.passive().count(), limits::MAX_PASSIVE_SEGMENTS)?;
+    limit("active data segments", module.active().count(), limits::MAX_DATA_SEGMENTS)
+}

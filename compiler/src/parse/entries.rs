@@ -1,0 +1,56 @@
+//! The functions that the loader enters, and the global that is the guest's shadow-stack pointer.
+
+use wasmkc_abi::limits::WASM_PAGE;
+use wasmparser::{ExternalKind, FuncType, ValType};
+
+use super::Sections;
+use crate::{CompileError, module::Entries, names};
+
+/// Finds `xdp`, `_initialize`, `init` and the start function.
+pub fn entries(s: &Sections<'_>) -> Result<Entries, CompileError> {
+    let verdict = FuncType::new([], [ValType::I32]);
+    let nothing = FuncType::new([], []);
+    if s.start.is_some_and(|index| (index as usize) < s.module.imports.len()) {
+        let found = "an imported function".to_owned();
+        return Err(CompileError::EntryType { name: "(start)", found, expected: "() -> () of the module" });
+    }
+    Ok(Entries {
+        xdp: entry(s, "xdp", &verdict, "() -> i32")?.ok_or(CompileError::NoXdp)?,
+        start: s.start,
+        initialize: entry(s, "_initialize", &nothing, "() -> ()")?,
+        init: entry(s, "init", &nothing, "() -> ()")?,
+    })
+}
+
+fn entry(
+    s: &Sections<'_>,
+    name: &'static str,
+    ty: &FuncType,
+    expected: &'static str,
+) -> Result<Option<u32>, CompileError> {
+    let Some(export) = s.exports.iter().find(|e| e.name == name) else { return Ok(None) };
+    let found = match export.kind {
+        ExternalKind::Func if (export.index as usize) < s.module.imports.len() => "an imported function".to_owned(),
+        ExternalKind::Func if s.module.function_type(export.index) == ty => return Ok(Some(export.index)),
+        ExternalKind::Func => format!("a function {}", names::signature(s.module.function_type(export.index))),
+        ExternalKind::Memory => "a memory".to_owned(),
+        ExternalKind::Table => "a table".to_owned(),
+        ExternalKind::Global => "a global".to_owned(),
+        _ => "no plain function".to_owned(),
+    };
+    Err(CompileError::EntryType { name, found, expected })
+}
+
+/// The global named `__stack_pointer`; else global 0 if it looks like what LLVM's linker makes.
+///
+/// After a trap it gets its value back. A wrong guess does no harm to anyone but the guest.
+pub fn shadow_stack_pointer(s: &Sections<'_>) -> Option<u32> {
+    let mutable_i32 =
+        |index: &u32| s.module.globals.get(*index as usize).is_some_and(|g| g.mutable && g.ty == ValType::I32);
+    let named = s.names.globals.iter().find(|(_, name)| *name == "__stack_pointer").map(|(index, _)| *index);
+    let exported =
+        s.exports.iter().find(|e| e.kind == ExternalKind::Global && e.name == "__stack_pointer").map(|e| e.index);
+    let size = s.module.memory.map_or(0, |m| u64::from(m.min) * WASM_PAGE);
+    let first = s.module.globals.first().filter(|g| g.init > 0 && g.init <= size).map(|_| 0);
+    named.or(exported).filter(mutable_i32).or(first.filter(mutable_i32))
+}

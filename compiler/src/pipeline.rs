@@ -1,0 +1,111 @@
+//! Every stage from wasm bytes to object bytes, in order.
+
+use wasmkc_abi::object::NONE;
+use wasmparser::{Validator, WasmFeatures};
+
+use crate::{
+    CompileError, Options,
+    emit::{self, Image},
+    isa, limits,
+    module::Module,
+    object, parse, translate,
+};
+
+/// An unsigned object with what there is to say about it.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The ELF file.
+    pub bytes: Vec<u8>,
+    /// What it contains.
+    pub report: Report,
+}
+
+/// What the compiler made, for people and tools.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The functions in the order of `.text`.
+    pub functions: Vec<FunctionReport>,
+    /// Bytes of `.text`.
+    pub text_bytes: u32,
+    /// Bytes of `.rodata`.
+    pub rodata_bytes: u32,
+    /// Bytes of stack that a run can use; `None` if something recurses, so that the checks bound it.
+    pub stack_bound: Option<u32>,
+    /// Pages of memory at start and at most.
+    pub memory_pages: (u32, u32),
+    /// Names of the helpers imported.
+    pub helpers: Vec<&'static str>,
+    /// Number of trap sites.
+    pub trap_sites: u32,
+    /// Fuel ceiling.
+    pub fuel: u64,
+    /// Whether accesses are masked against speculation.
+    pub masked: bool,
+}
+
+/// One function of the object.
+#[derive(Clone, Debug)]
+pub struct FunctionReport {
+    /// Name.
+    pub name: String,
+    /// Index in the module; `None` for one that the compiler made.
+    pub wasm_index: Option<u32>,
+    /// Start in `.text`.
+    pub text_offset: u32,
+    /// Bytes of code.
+    pub size: u32,
+    /// Bytes of stack, return address included.
+    pub stack: u32,
+}
+
+/// wasm in, object out.
+pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
+    limits::check_options(options)?;
+    validate(wasm)?;
+    let module = parse::parse(wasm, options)?;
+    let image = build(&module, options)?;
+    let tables = object::tables(&module, &image, options)?;
+    let bytes = object::write(&image, &tables)?;
+    Ok(Object { report: report(&module, &image, &tables, options), bytes })
+}
+
+/// The stages in between: functions to placed machine code.
+pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileError> {
+    let isa = isa::x86_64()?;
+    let translated = translate::translate(module, options, &*isa)?;
+    let compiled = emit::compile(module, translated, &*isa)?;
+    emit::layout(module, compiled)
+}
+
+/// Passes modules that the specification calls valid, with every feature that the validator knows by
+/// default: what is valid and not supported is refused later, by name.
+pub fn validate(wasm: &[u8]) -> Result<(), CompileError> {
+    if !wasm.starts_with(b"\0asm\x01\0\0\0") {
+        return Err(CompileError::NotWasm);
+    }
+    Validator::new_with_features(WasmFeatures::default()).validate_all(wasm)?;
+    Ok(())
+}
+
+fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: &Options) -> Report {
+    let functions = image.functions.iter().zip(&tables.functions).zip(&tables.names);
+    Report {
+        functions: functions
+            .map(|((placed, row), name)| FunctionReport {
+                name: name.clone(),
+                wasm_index: (row.wasm_index != NONE).then_some(row.wasm_index),
+                text_offset: row.text_offset,
+                size: row.size,
+                stack: placed.function.stack,
+            })
+            .collect(),
+        text_bytes: image.text.len() as u32,
+        rodata_bytes: image.rodata.len() as u32,
+        stack_bound: image.stack_bound,
+        memory_pages: module.memory.map_or((0, 0), |m| (m.min, m.max)),
+        helpers: module.helpers().iter().map(|h| h.name).collect(),
+        trap_sites: tables.traps.len() as u32,
+        fuel: options.fuel,
+        masked: !options.author_trusted,
+    }
+}

@@ -1,0 +1,298 @@
+//! ============================================================================================
+//!  THE ONLY FILE THAT MAKES AN ADDRESS. Read every line before you change one.
+//! ============================================================================================
+//!
+//! Generated code reaches memory in five ways, each checked here:
+//!
+//! | what            | base                     | bound                              |
+//! |-----------------|--------------------------|------------------------------------|
+//! | call block      | first argument           | fixed offsets of `wasmkc-abi`      |
+//! | instance block  | `Call::instance`         | fixed offsets, slots by wasm index |
+//! | linear memory   | `Instance::memory_base`  | a constant, or `memory_size`       |
+//! | packet          | `Call::packet`           | `Call::packet_len`                 |
+//! | passive segment | `.rodata`                | its slot in the instance           |
+//!
+//! Indices are i32, so `index + offset + size` cannot wrap in 64 bits. A failed check branches to a trap;
+//! unless the author is trusted the index is also masked by a conditional move, so that speculation past
+//! the branch sees index 0 (Spectre v1).
+
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{
+    self, AliasRegion, AliasRegionData, Endianness, GlobalValueData, InstBuilder, MemFlagsData, Type, Value,
+    condcodes::IntCC, types,
+};
+use cranelift_frontend::FunctionBuilder;
+use wasmkc_abi::{
+    helper::EFFECT_MOVES_PACKET,
+    limits::{MAX_MEMORY_PAGES, WASM_PAGE},
+    trap::TrapCode,
+    vmctx::{Call, INSTANCE_GLOBALS, INSTANCE_SLOT, Instance},
+};
+
+use super::{Symbol, Translator};
+
+/// Kinds of memory that never overlap, so that a store to one does not end knowledge about another.
+#[derive(Clone, Copy)]
+pub struct Regions {
+    call: AliasRegion,
+    fuel: AliasRegion,
+    instance: AliasRegion,
+    memory: AliasRegion,
+    packet: AliasRegion,
+}
+
+impl Regions {
+    /// Declares them in a new function.
+    pub fn new(builder: &mut FunctionBuilder<'_>) -> Self {
+        let mut user_id = 0;
+        let mut region = |description: &'static str| {
+            user_id += 1;
+            builder.func.dfg.alias_regions.push(AliasRegionData { user_id, description: description.into() })
+        };
+        Self {
+            call: region("call block"),
+            fuel: region("fuel"),
+            instance: region("instance"),
+            memory: region("linear memory"),
+            packet: region("packet"),
+        }
+    }
+}
+
+/// A checked address: `base + offset`, good for the size it was asked for.
+#[derive(Clone, Copy)]
+pub struct Address {
+    /// Native address.
+    pub base: Value,
+    /// Constant to add.
+    pub offset: i32,
+    /// Flags of an access there.
+    pub flags: MemFlagsData,
+}
+
+/// A checked range: `len` bytes from `start`.
+#[derive(Clone, Copy)]
+pub struct Range {
+    /// Native address.
+    pub start: Value,
+    /// Bytes, i64.
+    pub len: Value,
+}
+
+fn flags(region: AliasRegion) -> MemFlagsData {
+    MemFlagsData::new().with_notrap().with_endianness(Endianness::Little).with_alias_region(Some(region))
+}
+
+/// Flags of a field that does not change while a filter runs.
+fn fixed(region: AliasRegion) -> MemFlagsData {
+    flags(region).with_aligned().with_readonly().with_can_move()
+}
+
+impl Translator<'_, '_, '_> {
+    // ---- call block ----
+
+    pub(super) fn stack_limit(&mut self) -> Value {
+        let at = offset_of!(Call, stack_limit) as i32;
+        self.builder.ins().load(types::I64, fixed(self.regions.call), self.call, at)
+    }
+
+    pub(super) fn load_fuel(&mut self) -> Value {
+        let flags = flags(self.regions.fuel).with_aligned();
+        self.builder.ins().load(types::I64, flags, self.call, offset_of!(Call, fuel) as i32)
+    }
+
+    pub(super) fn store_fuel(&mut self, fuel: Value) {
+        let flags = flags(self.regions.fuel).with_aligned();
+        self.builder.ins().store(flags, fuel, self.call, offset_of!(Call, fuel) as i32);
+    }
+
+    /// A field that says where the packet is: fixed for the run unless some helper moves the packet.
+    fn packet_field(&mut self, offset: usize) -> Value {
+        let moves = self.module.helpers().iter().any(|h| h.effects & EFFECT_MOVES_PACKET != 0);
+        let flags = if moves { flags(self.regions.call) } else { fixed(self.regions.call) };
+        self.builder.ins().load(types::I64, flags, self.call, offset as i32)
+    }
+
+    pub(super) fn packet_len(&mut self) -> Value {
+        self.packet_field(offset_of!(Call, packet_len))
+    }
+
+    pub(super) fn packet_total_len(&mut self) -> Value {
+        self.packet_field(offset_of!(Call, packet_total_len))
+    }
+
+    // ---- instance block ----
+
+    fn instance(&mut self) -> Value {
+        let at = offset_of!(Call, instance) as i32;
+        self.builder.ins().load(types::I64, fixed(self.regions.call), self.call, at)
+    }
+
+    fn slot(&mut self, slot: u32) -> Address {
+        let base = self.instance();
+        let offset = (INSTANCE_GLOBALS + slot * INSTANCE_SLOT) as i32;
+        Address { base, offset, flags: flags(self.regions.instance).with_aligned() }
+    }
+
+    /// Where global `index` lives.
+    pub(super) fn global(&mut self, index: u32) -> Address {
+        self.slot(index)
+    }
+
+    /// Where the remaining length of passive segment `index` lives.
+    pub(super) fn passive_len(&mut self, index: u32) -> Address {
+        self.slot(self.module.globals.len() as u32 + index)
+    }
+
+    /// Bytes of linear memory in use: a constant where nothing grows.
+    pub(super) fn memory_size(&mut self) -> Value {
+        match self.module.memory {
+            Some(memory) if memory.grows => {
+                let base = self.instance();
+                let flags = flags(self.regions.instance).with_aligned();
+                self.builder.ins().load(types::I64, flags, base, offset_of!(Instance, memory_size) as i32)
+            }
+            memory => self.iconst64(memory.map_or(0, |m| u64::from(m.min) * WASM_PAGE)),
+        }
+    }
+
+    /// Sets the bytes in use. `memory.grow` only, which has checked the maximum.
+    pub(super) fn set_memory_size(&mut self, size: Value) {
+        let base = self.instance();
+        let flags = flags(self.regions.instance).with_aligned();
+        self.builder.ins().store(flags, size, base, offset_of!(Instance, memory_size) as i32);
+    }
+
+    fn memory_base(&mut self) -> Value {
+        let instance = self.instance();
+        let at = offset_of!(Instance, memory_base) as i32;
+        self.builder.ins().load(types::I64, fixed(self.regions.instance), instance, at)
+    }
+
+    // ---- linear memory ----
+
+    /// Address of `size` bytes at `index` (i32) plus the constant `offset`.
+    pub(super) fn memory_address(&mut self, index: Value, offset: u64, size: u32) -> Address {
+        let need = offset + u64::from(size);
+        let memory = self.module.memory.expect("memory of a validated access");
+        let (min, max) = (u64::from(memory.min) * WASM_PAGE, u64::from(memory.max) * WASM_PAGE);
+        let flags = flags(self.regions.memory);
+        if need > max {
+            // Nothing that is ever in use: offsets up to `max` fit an i32 displacement, this one may not.
+            self.trap_always(TrapCode::MemoryOutOfBounds);
+            return Address { base: self.memory_base(), offset: 0, flags };
+        }
+        let wide = self.zero_extend(index);
+        let base = self.memory_base();
+        if !memory.grows {
+            let last = self.iconst32((min - need) as u32);
+            let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
+            let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
+            return Address { base: self.builder.ins().iadd(base, index), offset: offset as i32, flags };
+        }
+        let size = self.memory_size();
+        let need_value = self.iconst64(need);
+        let end = self.builder.ins().iadd(wide, need_value);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+        if need <= min {
+            // Index 0 is always inside, so masking the index is enough.
+            let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
+            return Address { base: self.builder.ins().iadd(base, index), offset: offset as i32, flags };
+        }
+        let offset = self.iconst64(offset);
+        let sum = self.builder.ins().iadd(wide, offset);
+        let sum = self.guard(outside, sum, TrapCode::MemoryOutOfBounds);
+        Address { base: self.builder.ins().iadd(base, sum), offset: 0, flags }
+    }
+
+    /// Range of `len` (i32) bytes at `index` (i32).
+    pub(super) fn memory_range(&mut self, index: Value, len: Value) -> Range {
+        let size = self.memory_size();
+        let base = self.memory_base();
+        self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
+    }
+
+    // ---- packet ----
+
+    /// Address of `size` bytes at `offset` (i32) of the packet.
+    pub(super) fn packet_address(&mut self, offset: Value, size: u32) -> Address {
+        let wide = self.zero_extend(offset);
+        let len = self.packet_len();
+        let size = self.iconst64(size.into());
+        let end = self.builder.ins().iadd(wide, size);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
+        let offset = self.guard(outside, wide, TrapCode::PacketOutOfBounds);
+        let packet = self.packet_field(offset_of!(Call, packet));
+        Address { base: self.builder.ins().iadd(packet, offset), offset: 0, flags: flags(self.regions.packet) }
+    }
+
+    /// Range of `len` (i32) bytes at `offset` (i32) of the packet.
+    pub(super) fn packet_range(&mut self, offset: Value, len: Value) -> Range {
+        let size = self.packet_len();
+        let base = self.packet_field(offset_of!(Call, packet));
+        self.range(base, size, offset, len, TrapCode::PacketOutOfBounds)
+    }
+
+    // ---- passive segments ----
+
+    /// Range of `len` (i32) bytes at `index` (i32) of passive segment `segment`; empty once dropped.
+    pub(super) fn passive_range(&mut self, segment: u32, index: Value, len: Value) -> Range {
+        let slot = self.passive_len(segment);
+        let size = self.load(types::I64, slot);
+        let name = self.builder.func.declare_imported_user_function(Symbol::Passive(segment).external());
+        let data = self.builder.create_global_value(GlobalValueData::Symbol {
+            name: ir::ExternalName::user(name),
+            offset: 0.into(),
+            colocated: true,
+            tls: false,
+        });
+        let base = self.builder.ins().symbol_value(types::I64, data);
+        self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
+    }
+
+    /// Range in an active segment: dropped at instantiation, so only the empty one at 0 is inside.
+    pub(super) fn empty_range(&mut self, index: Value, len: Value) {
+        let zero = self.iconst64(0);
+        self.range(zero, zero, index, len, TrapCode::MemoryOutOfBounds);
+    }
+
+    // ---- what they share ----
+
+    fn range(&mut self, base: Value, size: Value, index: Value, len: Value, code: TrapCode) -> Range {
+        let index = self.zero_extend(index);
+        let len = self.zero_extend(len);
+        let end = self.builder.ins().iadd(index, len);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+        let index = self.guard(outside, index, code);
+        let len = self.mask(outside, len);
+        Range { start: self.builder.ins().iadd(base, index), len }
+    }
+
+    /// Traps if `outside`; gives `index`, as 0 where speculation runs past the trap.
+    fn guard(&mut self, outside: Value, index: Value, code: TrapCode) -> Value {
+        self.trap_if(outside, code);
+        self.mask(outside, index)
+    }
+
+    fn mask(&mut self, outside: Value, value: Value) -> Value {
+        if !self.masks {
+            return value;
+        }
+        let zero = self.iconst64(0);
+        self.builder.ins().select_spectre_guard(outside, zero, value)
+    }
+
+    /// Loads from a checked address.
+    pub(super) fn load(&mut self, ty: Type, address: Address) -> Value {
+        self.builder.ins().load(ty, address.flags, address.base, address.offset)
+    }
+
+    /// Stores to a checked address.
+    pub(super) fn store(&mut self, value: Value, address: Address) {
+        self.builder.ins().store(address.flags, value, address.base, address.offset);
+    }
+}
+
+/// Every offset that passes `memory_address` fits a signed 32-bit displacement.
+const _: () = assert!(MAX_MEMORY_PAGES as u64 * WASM_PAGE <= i32::MAX as u64);

@@ -1,0 +1,50 @@
+//! Bulk memory: ranges checked, fuel charged, then one call of the runtime.
+
+use cranelift_codegen::ir::{InstBuilder, types};
+use wasmparser::Operator;
+
+use super::{Symbol, Translator};
+use crate::module::Data;
+
+impl Translator<'_, '_, '_> {
+    pub(super) fn bulk(&mut self, op: &Operator<'_>) -> bool {
+        match op {
+            Operator::MemoryCopy { .. } => {
+                let (len, from, to) = (self.pop(), self.pop(), self.pop());
+                let to = self.memory_range(to, len);
+                let from = self.memory_range(from, len);
+                self.charge_bytes(from.len);
+                self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
+            }
+            Operator::MemoryFill { .. } => {
+                let (len, byte, to) = (self.pop(), self.pop(), self.pop());
+                let to = self.memory_range(to, len);
+                self.charge_bytes(to.len);
+                let mask = self.iconst32(0xff);
+                let byte = self.builder.ins().band(byte, mask);
+                self.call_runtime(Symbol::Memset, [to.start, byte, to.len]);
+            }
+            Operator::MemoryInit { data_index, .. } => {
+                let (len, from, to) = (self.pop(), self.pop(), self.pop());
+                let to = self.memory_range(to, len);
+                match self.module.data[*data_index as usize] {
+                    Data::Active { .. } => self.empty_range(from, len),
+                    Data::Passive { index, .. } => {
+                        let from = self.passive_range(index, from, len);
+                        self.charge_bytes(from.len);
+                        self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
+                    }
+                }
+            }
+            Operator::DataDrop { data_index } => {
+                if let Data::Passive { index, .. } = self.module.data[*data_index as usize] {
+                    let slot = self.passive_len(index);
+                    let zero = self.builder.ins().iconst(types::I64, 0);
+                    self.store(zero, slot);
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+}

@@ -1,0 +1,112 @@
+//! Calls: of wasm functions, of helpers, and through tables.
+
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Value, condcodes::IntCC, types};
+use wasmkc_abi::{
+    helper::{Arg, Helper, Ret},
+    trap::TrapCode,
+};
+use wasmparser::Operator;
+
+use super::{Symbol, Translator, signature};
+use crate::{
+    CompileError,
+    isa::CALL_CONV,
+    module::{Import, Module},
+};
+
+impl Translator<'_, '_, '_> {
+    pub(super) fn calls(&mut self, op: &Operator<'_>) -> Result<bool, CompileError> {
+        match op {
+            Operator::Call { function_index } => match self.module.imports.get(*function_index as usize) {
+                Some(Import::Packet(op)) => self.packet(*op),
+                Some(Import::Helper(helper)) => self.call_helper(helper),
+                None => self.call(*function_index)?,
+            },
+            Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn call(&mut self, index: u32) -> Result<(), CompileError> {
+        let module: &Module<'_> = self.module;
+        let ty = module.function_type(index);
+        let signature = signature(ty).map_err(|ty| super::not_integer(module.place(self.index, self.offset), ty))?;
+        let callee = self.callee(Symbol::Function(index), || signature);
+        let mut args = vec![self.call];
+        args.extend(self.pop_many(ty.params().len()));
+        let inst = self.builder.ins().call(callee, &args);
+        self.stack.extend_from_slice(self.builder.inst_results(inst));
+        Ok(())
+    }
+
+    /// The bound is checked here, the element's type by the dispatcher.
+    fn call_indirect(&mut self, type_index: u32, table: u32) -> Result<(), CompileError> {
+        let module: &Module<'_> = self.module;
+        let ty = &module.types[type_index as usize];
+        let place = || module.place(self.index, self.offset);
+        let signature = super::table::signature(ty).map_err(|ty| super::not_integer(place(), ty))?;
+        let index = self.pop();
+        let size = self.iconst32(module.tables[table as usize].elements.len() as u32);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
+        self.trap_if(outside, TrapCode::TableOutOfBounds);
+        let number = self.dispatchers.number(table, module.canonical[type_index as usize]);
+        let callee = self.callee(Symbol::Dispatcher(number), || signature);
+        let mut args = vec![self.call];
+        args.extend(self.pop_many(ty.params().len()));
+        args.push(index);
+        let inst = self.builder.ins().call(callee, &args);
+        self.stack.extend_from_slice(self.builder.inst_results(inst));
+        Ok(())
+    }
+
+    /// Checks pointers, charges the helper's fuel, calls.
+    fn call_helper(&mut self, helper: &'static Helper) {
+        let operands = self.pop_many(helper.params.len());
+        let mut args = vec![self.call];
+        let mut len = None;
+        for (n, (arg, operand)) in helper.params.iter().zip(&operands).enumerate() {
+            match arg {
+                Arg::I32 | Arg::I64 => args.push(*operand),
+                Arg::MemRead => {
+                    let range = self.memory_range(*operand, operands[n + 1]);
+                    args.push(range.start);
+                    len = Some(range.len);
+                }
+                Arg::Len => args.push(len.take().expect("row with a pointer before its length")),
+            }
+        }
+        self.charge(helper.fuel);
+        let callee = self.callee(Symbol::Helper(helper.number), || helper_signature(helper));
+        let inst = self.builder.ins().call(callee, &args);
+        self.stack.extend_from_slice(self.builder.inst_results(inst));
+    }
+
+    /// Calls a runtime symbol without the call block: `fn(a, b, len)`.
+    pub(super) fn call_runtime(&mut self, symbol: Symbol, args: [Value; 3]) {
+        let second = self.builder.func.dfg.value_type(args[1]);
+        let callee = self.callee(symbol, || {
+            let mut out = Signature::new(CALL_CONV);
+            out.params.extend([types::I64, second, types::I64].map(AbiParam::new));
+            out
+        });
+        self.builder.ins().call(callee, &args);
+    }
+}
+
+fn helper_signature(helper: &Helper) -> Signature {
+    let mut out = Signature::new(CALL_CONV);
+    out.params.push(AbiParam::new(types::I64));
+    for arg in helper.params {
+        out.params.push(AbiParam::new(match arg {
+            Arg::I32 => types::I32,
+            Arg::I64 | Arg::MemRead | Arg::Len => types::I64,
+        }));
+    }
+    match helper.ret {
+        Ret::None => {}
+        Ret::I32 => out.returns.push(AbiParam::new(types::I32)),
+        Ret::I64 => out.returns.push(AbiParam::new(types::I64)),
+    }
+    out
+}

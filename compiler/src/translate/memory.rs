@@ -1,0 +1,122 @@
+//! Loads and stores of linear memory, its size, and globals.
+
+use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types};
+use wasmkc_abi::limits::WASM_PAGE;
+use wasmparser::{MemArg, Operator};
+
+use super::Translator;
+
+/// How a narrow value fills its register.
+#[derive(Clone, Copy)]
+enum Widen {
+    Zero,
+    Sign,
+}
+
+impl Translator<'_, '_, '_> {
+    pub(super) fn memory(&mut self, op: &Operator<'_>) -> bool {
+        use Widen::{Sign, Zero};
+        use types::{I8, I16, I32, I64};
+        match op {
+            Operator::I32Load { memarg } => self.full_load(memarg, I32),
+            Operator::I64Load { memarg } => self.full_load(memarg, I64),
+            Operator::I32Load8U { memarg } => self.narrow_load(memarg, I32, 8, Zero),
+            Operator::I32Load8S { memarg } => self.narrow_load(memarg, I32, 8, Sign),
+            Operator::I32Load16U { memarg } => self.narrow_load(memarg, I32, 16, Zero),
+            Operator::I32Load16S { memarg } => self.narrow_load(memarg, I32, 16, Sign),
+            Operator::I64Load8U { memarg } => self.narrow_load(memarg, I64, 8, Zero),
+            Operator::I64Load8S { memarg } => self.narrow_load(memarg, I64, 8, Sign),
+            Operator::I64Load16U { memarg } => self.narrow_load(memarg, I64, 16, Zero),
+            Operator::I64Load16S { memarg } => self.narrow_load(memarg, I64, 16, Sign),
+            Operator::I64Load32U { memarg } => self.narrow_load(memarg, I64, 32, Zero),
+            Operator::I64Load32S { memarg } => self.narrow_load(memarg, I64, 32, Sign),
+            Operator::I32Store { memarg } | Operator::I64Store { memarg } => self.memory_store(memarg, None),
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.memory_store(memarg, Some(I8)),
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.memory_store(memarg, Some(I16)),
+            Operator::I64Store32 { memarg } => self.memory_store(memarg, Some(I32)),
+            Operator::MemorySize { .. } => {
+                let size = self.memory_size();
+                let pages = self.pages(size);
+                self.push(pages);
+            }
+            Operator::MemoryGrow { .. } => self.memory_grow(),
+            _ => return false,
+        }
+        true
+    }
+
+    fn full_load(&mut self, memarg: &MemArg, ty: Type) {
+        let index = self.pop();
+        let address = self.memory_address(index, memarg.offset, ty.bytes());
+        let value = self.load(ty, address);
+        self.push(value);
+    }
+
+    fn narrow_load(&mut self, memarg: &MemArg, ty: Type, bits: u32, extend: Widen) {
+        let index = self.pop();
+        let a = self.memory_address(index, memarg.offset, bits / 8);
+        let ins = self.builder.ins();
+        let value = match (bits, extend) {
+            (8, Widen::Zero) => ins.uload8(ty, a.flags, a.base, a.offset),
+            (8, Widen::Sign) => ins.sload8(ty, a.flags, a.base, a.offset),
+            (16, Widen::Zero) => ins.uload16(ty, a.flags, a.base, a.offset),
+            (16, Widen::Sign) => ins.sload16(ty, a.flags, a.base, a.offset),
+            (_, Widen::Zero) => ins.uload32(a.flags, a.base, a.offset),
+            (_, Widen::Sign) => ins.sload32(a.flags, a.base, a.offset),
+        };
+        self.push(value);
+    }
+
+    fn memory_store(&mut self, memarg: &MemArg, narrow: Option<Type>) {
+        let value = self.pop();
+        let index = self.pop();
+        let ty = narrow.unwrap_or_else(|| self.builder.func.dfg.value_type(value));
+        let address = self.memory_address(index, memarg.offset, ty.bytes());
+        let value = if narrow.is_some() { self.builder.ins().ireduce(ty, value) } else { value };
+        self.store(value, address);
+    }
+
+    fn pages(&mut self, bytes: Value) -> Value {
+        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
+        self.builder.ins().ireduce(types::I32, pages)
+    }
+
+    /// The memory is reserved to its maximum at load, so growing is a comparison and a store.
+    fn memory_grow(&mut self) {
+        let delta = self.pop();
+        let memory = self.module.memory.expect("memory of a validated grow");
+        let old = self.memory_size();
+        let old_pages = self.pages(old);
+        let delta = self.zero_extend(delta);
+        let delta = self.builder.ins().ishl_imm_u(delta, i64::from(WASM_PAGE.trailing_zeros()));
+        let new = self.builder.ins().iadd(old, delta);
+        let max = self.iconst64(u64::from(memory.max) * WASM_PAGE);
+        let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, new, max);
+        if memory.grows {
+            let size = self.builder.ins().select(fits, new, old);
+            self.set_memory_size(size);
+        }
+        let failed = self.iconst32(u32::MAX);
+        let result = self.builder.ins().select(fits, old_pages, failed);
+        self.push(result);
+    }
+
+    pub(super) fn global_get(&mut self, index: u32) {
+        let global = self.module.globals[index as usize];
+        let ty = super::clif_type(global.ty).expect("parse lets integer globals through only");
+        let value = if global.mutable {
+            let address = self.global(index);
+            self.load(ty, address)
+        } else {
+            let bits = if ty == types::I32 { i64::from(global.init as u32) } else { global.init as i64 };
+            self.builder.ins().iconst(ty, bits)
+        };
+        self.push(value);
+    }
+
+    pub(super) fn global_set(&mut self, index: u32) {
+        let value = self.pop();
+        let address = self.global(index);
+        self.store(value, address);
+    }
+}

@@ -1,0 +1,339 @@
+//! wasm function bodies to CLIF, one operator family a file.
+//!
+//! ```text
+//! mod       per function: locals, prologue (stack, fuel), operators in order
+//! control   blocks, branches, br_table            call      calls, dispatchers' use, helpers
+//! numeric   integer arithmetic                    memory    loads, stores, size, grow, globals
+//! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
+//! bounds    the only file that makes an address   table     dispatchers of call_indirect
+//! fuel      what is charged and where             trap      how a run ends
+//! ```
+//! It must never emit a float or vector value, an indirect branch, or an access with an address
+//! that `bounds` did not make.
+
+mod bounds;
+mod bulk;
+mod call;
+mod control;
+mod fuel;
+mod memory;
+mod numeric;
+mod packet;
+mod symbol;
+mod table;
+mod trap;
+
+use std::collections::HashMap;
+
+use cranelift_codegen::{
+    ir::{self, AbiParam, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserFuncName, Value, types},
+    isa::TargetIsa,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use wasmparser::{FuncType, FunctionBody, Operator, ValType};
+
+use crate::{CompileError, Options, isa::CALL_CONV, module::Module, names};
+pub use symbol::Symbol;
+
+/// One function ready for the code generator.
+pub struct Translated {
+    /// What it is.
+    pub symbol: Symbol,
+    /// Its CLIF.
+    pub clif: Function,
+}
+
+/// Translates all functions in the order of their index, then the dispatchers that they use.
+pub fn translate(module: &Module<'_>, options: &Options, isa: &dyn TargetIsa) -> Result<Vec<Translated>, CompileError> {
+    let mut context = FunctionBuilderContext::new();
+    let mut dispatchers = table::Dispatchers::default();
+    let mut out = Vec::with_capacity(module.bodies.len());
+    for (n, body) in module.bodies.iter().enumerate() {
+        let index = (module.imports.len() + n) as u32;
+        let clif = function(module, options, isa, &mut context, &mut dispatchers, index, Some(body))?;
+        out.push(Translated { symbol: Symbol::Function(index), clif });
+    }
+    for number in 0..dispatchers.len() {
+        let clif = dispatchers.translate(number, module, isa, &mut context)?;
+        out.push(Translated { symbol: Symbol::Dispatcher(number), clif });
+    }
+    for index in dispatchers.imports(module) {
+        let clif = function(module, options, isa, &mut context, &mut dispatchers, index, None)?;
+        out.push(Translated { symbol: Symbol::Thunk(index), clif });
+    }
+    Ok(out)
+}
+
+/// A function's CLIF; that of a thunk if the function is imported and has no body.
+fn function(
+    module: &Module<'_>,
+    options: &Options,
+    isa: &dyn TargetIsa,
+    context: &mut FunctionBuilderContext,
+    dispatchers: &mut table::Dispatchers,
+    index: u32,
+    body: Option<&FunctionBody<'_>>,
+) -> Result<Function, CompileError> {
+    let place = module.place(index, body.map_or(0, |b| b.range().start));
+    let signature = signature(module.function_type(index)).map_err(|ty| not_integer(place.clone(), ty))?;
+    let symbol = if body.is_some() { Symbol::Function(index) } else { Symbol::Thunk(index) };
+    let mut clif = Function::with_name_signature(UserFuncName::User(symbol.external()), signature);
+    let builder = FunctionBuilder::new(&mut clif, context);
+    let mut translator = Translator::new(module, !options.author_trusted, dispatchers, builder, index);
+    match body {
+        Some(body) => translator.body(body)?,
+        None => translator.thunk()?,
+    }
+    translator.builder.finalize(isa.frontend_config());
+    Ok(clif)
+}
+
+fn not_integer(place: crate::Place, ty: ValType) -> CompileError {
+    CompileError::UnsupportedInFunction { place, what: format!("type {ty}"), advice: float_advice(ty) }
+}
+
+fn float_advice(ty: ValType) -> &'static str {
+    match ty {
+        ValType::F32 | ValType::F64 => "; use integers or fixed point (floats are not compiled yet)",
+        ValType::V128 => "; build without SIMD (`-mno-simd128`)",
+        _ => "; only i32 and i64 are",
+    }
+}
+
+/// CLIF type of an integer type.
+fn clif_type(ty: ValType) -> Result<Type, ValType> {
+    match ty {
+        ValType::I32 => Ok(types::I32),
+        ValType::I64 => Ok(types::I64),
+        other => Err(other),
+    }
+}
+
+/// `(call block, parameters...) -> results`; the offending type if one is no integer.
+fn signature(ty: &FuncType) -> Result<Signature, ValType> {
+    let mut out = Signature::new(CALL_CONV);
+    out.params.push(AbiParam::new(types::I64));
+    for param in ty.params() {
+        out.params.push(AbiParam::new(clif_type(*param)?));
+    }
+    for result in ty.results() {
+        out.returns.push(AbiParam::new(clif_type(*result)?));
+    }
+    Ok(out)
+}
+
+/// State of one function's translation.
+struct Translator<'m, 'a, 'f> {
+    module: &'m Module<'a>,
+    /// Whether addresses are masked against speculation.
+    masks: bool,
+    dispatchers: &'m mut table::Dispatchers,
+    builder: FunctionBuilder<'f>,
+    /// Index of the function.
+    index: u32,
+    /// File offset of the operator being translated.
+    offset: usize,
+    /// Pointer to the call block.
+    call: Value,
+    /// Operand stack.
+    stack: Vec<Value>,
+    frames: Vec<control::Frame>,
+    /// Whether the current position can be reached.
+    reachable: bool,
+    locals: Vec<Variable>,
+    costs: fuel::Costs,
+    /// Loops seen so far.
+    loops: usize,
+    callees: HashMap<Symbol, FuncRef>,
+    regions: bounds::Regions,
+}
+
+impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
+    fn new(
+        module: &'m Module<'a>,
+        masks: bool,
+        dispatchers: &'m mut table::Dispatchers,
+        mut builder: FunctionBuilder<'f>,
+        index: u32,
+    ) -> Self {
+        let entry = builder.create_block();
+        builder.append_block_params_for_function_params(entry);
+        builder.switch_to_block(entry);
+        builder.seal_block(entry);
+        let call = builder.block_params(entry)[0];
+        let regions = bounds::Regions::new(&mut builder);
+        Self {
+            module,
+            masks,
+            dispatchers,
+            builder,
+            index,
+            offset: 0,
+            call,
+            stack: Vec::new(),
+            frames: Vec::new(),
+            reachable: true,
+            locals: Vec::new(),
+            costs: fuel::Costs::default(),
+            loops: 0,
+            callees: HashMap::new(),
+            regions,
+        }
+    }
+
+    fn body(&mut self, body: &FunctionBody<'a>) -> Result<(), CompileError> {
+        self.at(body.range().start);
+        let ty = self.module.function_type(self.index);
+        let entry = self.builder.current_block().expect("entry block");
+        for (n, param) in ty.params().iter().enumerate() {
+            let value = self.builder.block_params(entry)[n + 1];
+            self.local(*param, Some(value))?;
+        }
+        for item in body.get_locals_reader()? {
+            let (count, ty) = item?;
+            for _ in 0..count {
+                self.local(ty, None)?;
+            }
+        }
+        self.costs = fuel::Costs::of(body)?;
+        self.check_stack();
+        self.charge(self.costs.entry);
+        self.enter_function(ty)?;
+        for item in body.get_operators_reader()?.into_iter_with_offsets() {
+            let (op, offset) = item?;
+            self.at(offset);
+            self.operator(&op)?;
+        }
+        Ok(())
+    }
+
+    /// The body of an imported function: its parameters, the call, its results.
+    fn thunk(&mut self) -> Result<(), CompileError> {
+        let entry = self.builder.current_block().expect("entry block");
+        self.stack.extend_from_slice(&self.builder.block_params(entry)[1..]);
+        self.check_stack();
+        self.charge(1);
+        self.calls(&Operator::Call { function_index: self.index })?;
+        let results = std::mem::take(&mut self.stack);
+        self.builder.ins().return_(&results);
+        Ok(())
+    }
+
+    fn local(&mut self, ty: ValType, value: Option<Value>) -> Result<(), CompileError> {
+        let ty = self.ty(ty)?;
+        let variable = self.builder.declare_var(ty);
+        let value = value.unwrap_or_else(|| self.builder.ins().iconst(ty, 0));
+        self.builder.def_var(variable, value);
+        self.locals.push(variable);
+        Ok(())
+    }
+
+    /// Sets the file offset that traps and line rows of what follows get.
+    fn at(&mut self, offset: usize) {
+        self.offset = offset;
+        self.builder.set_srcloc(SourceLoc::new(offset as u32));
+    }
+
+    fn operator(&mut self, op: &Operator<'a>) -> Result<(), CompileError> {
+        if !self.reachable {
+            return self.skip(op);
+        }
+        let done = self.variable(op)
+            || self.numeric(op)
+            || self.memory(op)
+            || self.control(op)?
+            || self.calls(op)?
+            || self.bulk(op);
+        if done { Ok(()) } else { Err(self.refuse(op)) }
+    }
+
+    fn variable(&mut self, op: &Operator<'_>) -> bool {
+        match op {
+            Operator::LocalGet { local_index } => {
+                let value = self.builder.use_var(self.locals[*local_index as usize]);
+                self.push(value);
+            }
+            Operator::LocalSet { local_index } => {
+                let value = self.pop();
+                self.builder.def_var(self.locals[*local_index as usize], value);
+            }
+            Operator::LocalTee { local_index } => {
+                let value = self.pop();
+                self.builder.def_var(self.locals[*local_index as usize], value);
+                self.push(value);
+            }
+            Operator::GlobalGet { global_index } => self.global_get(*global_index),
+            Operator::GlobalSet { global_index } => self.global_set(*global_index),
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Nop => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn refuse(&self, op: &Operator<'_>) -> CompileError {
+        let name = names::operator(&format!("{op:?}"));
+        let advice = if name.contains("f32") || name.contains("f64") && !name.contains('x') {
+            float_advice(ValType::F64)
+        } else if name.starts_with("table.") || name.starts_with("elem.") {
+            "; tables cannot change"
+        } else if name.contains('x') || name.starts_with("v128") {
+            float_advice(ValType::V128)
+        } else if name.contains("atomic") {
+            "; each CPU has a memory of its own, build without threads"
+        } else {
+            ""
+        };
+        let place = self.module.place(self.index, self.offset);
+        CompileError::UnsupportedInFunction { place, what: format!("`{name}`"), advice }
+    }
+
+    fn ty(&self, ty: ValType) -> Result<Type, CompileError> {
+        clif_type(ty).map_err(|ty| not_integer(self.module.place(self.index, self.offset), ty))
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("operand of a validated function")
+    }
+
+    fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        let at = self.stack.len() - count;
+        self.stack.split_off(at)
+    }
+
+    fn iconst64(&mut self, value: u64) -> Value {
+        self.builder.ins().iconst(types::I64, value as i64)
+    }
+
+    fn iconst32(&mut self, value: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(value))
+    }
+
+    fn zero_extend(&mut self, value: Value) -> Value {
+        self.builder.ins().uextend(types::I64, value)
+    }
+
+    /// Function reference for a direct call of `symbol`.
+    fn callee(&mut self, symbol: Symbol, signature: impl FnOnce() -> Signature) -> FuncRef {
+        let builder = &mut self.builder;
+        *self.callees.entry(symbol).or_insert_with(|| import(builder, symbol, signature()))
+    }
+}
+
+/// Declares `symbol` in the function that `builder` makes. All are within 2 GiB, hence "colocated".
+fn import(builder: &mut FunctionBuilder<'_>, symbol: Symbol, signature: Signature) -> FuncRef {
+    let signature = builder.import_signature(signature);
+    let name = builder.func.declare_imported_user_function(symbol.external());
+    builder.import_function(ir::ExtFuncData {
+        name: ir::ExternalName::user(name),
+        signature,
+        colocated: true,
+        patchable: false,
+    })
+}

@@ -1,0 +1,73 @@
+//! What generated code refers to outside its own function, as Cranelift names and as ELF symbols.
+
+use cranelift_codegen::ir::UserExternalName;
+use wasmkc_abi::{helper::Helper, vmctx};
+
+/// A target of a call or an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Symbol {
+    /// A wasm function by index.
+    Function(u32),
+    /// A dispatcher of `call_indirect` by number.
+    Dispatcher(u32),
+    /// An imported function by index, as a function that a table can hold.
+    Thunk(u32),
+    /// The trap exit, with the trap's code so that the trap table can be made from relocations.
+    Trap(u32),
+    /// `wkc_ret`.
+    Ret,
+    /// `wkc_memmove`.
+    Memmove,
+    /// `wkc_memset`.
+    Memset,
+    /// A helper by number.
+    Helper(u32),
+    /// Bytes of a passive data segment.
+    Passive(u32),
+}
+
+impl Symbol {
+    /// Name for Cranelift.
+    pub fn external(self) -> UserExternalName {
+        let (namespace, index) = match self {
+            Self::Function(index) => (0, index),
+            Self::Dispatcher(index) => (1, index),
+            Self::Trap(code) => (2, code),
+            Self::Memmove => (3, 0),
+            Self::Memset => (3, 1),
+            Self::Ret => (3, 2),
+            Self::Helper(number) => (4, number),
+            Self::Passive(index) => (5, index),
+            Self::Thunk(index) => (6, index),
+        };
+        UserExternalName { namespace, index }
+    }
+
+    /// The inverse of [`Self::external`].
+    pub fn from_external(name: &UserExternalName) -> Option<Self> {
+        Some(match (name.namespace, name.index) {
+            (0, index) => Self::Function(index),
+            (1, index) => Self::Dispatcher(index),
+            (2, code) => Self::Trap(code),
+            (3, 0) => Self::Memmove,
+            (3, 1) => Self::Memset,
+            (3, 2) => Self::Ret,
+            (4, number) => Self::Helper(number),
+            (5, index) => Self::Passive(index),
+            (6, index) => Self::Thunk(index),
+            _ => return None,
+        })
+    }
+
+    /// The undefined symbol of the object, for what the loader provides.
+    pub fn undefined(self) -> Option<&'static str> {
+        match self {
+            Self::Trap(_) => Some(vmctx::SYMBOL_TRAP),
+            Self::Ret => Some(vmctx::SYMBOL_RET),
+            Self::Memmove => Some(vmctx::SYMBOL_MEMMOVE),
+            Self::Memset => Some(vmctx::SYMBOL_MEMSET),
+            Self::Helper(number) => Helper::by_number(number).map(|h| h.symbol),
+            Self::Function(_) | Self::Dispatcher(_) | Self::Thunk(_) | Self::Passive(_) => None,
+        }
+    }
+}

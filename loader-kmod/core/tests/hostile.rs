@@ -134,10 +134,8 @@ spoiled! {
     text_empty: BadSection, 74, |x| x.text.clear();
     text_not_executable: BadSection, 74, |x| x.sections = |s| section(s, ".text").flags = ALLOC;
     text_writable: WritableText, 74, |x| x.sections = |s| section(s, ".text").flags |= WRITE;
-    text_above_the_limit: LimitExceeded, 7, |x| x.text.resize(MAX_TEXT_BYTES as usize + 1, 0xcc);
     rodata_executable: ExecutableSection, 74, |x| x.sections = |s| section(s, ".rodata").flags |= EXEC;
     rodata_writable: BadSection, 74, |x| x.sections = |s| section(s, ".rodata").flags |= WRITE;
-    rodata_above_the_limit: LimitExceeded, 7, |x| x.rodata.resize(MAX_RODATA_BYTES as usize + 1, 0);
     another_executable_section: ExecutableSection, 74, |x| x.sections = |s| s.push(Section::new(".init.text", ALLOC | EXEC, &[0xcc]));
     table_without_contents: BadSection, 74, |x| x.sections = |s| section(s, o::SECTION_FUNCS).kind = 8;
     relocations_of_rodata: BadSection, 74, |x| x.sections = |s| {
@@ -177,6 +175,20 @@ spoiled! {
     relocations_of_half_a_row: BadSection, 74, |x| x.sections = |s| section(s, ".rela.text").bytes.push(0);
     relocations_without_symbols: BadSection, 74, |x| x.sections = |s| section(s, ".rela.text").link = 1;
     symbols_without_names: BadSection, 74, |x| x.sections = |s| section(s, ".symtab").link = 1;
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "megabytes take Miri minutes")]
+fn text_above_the_limit() {
+    let error = refused(|x| x.text.resize(MAX_TEXT_BYTES as usize + 1, 0xcc));
+    assert_eq!((error.code, error.section), (Code::LimitExceeded, ".text"));
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "megabytes take Miri minutes")]
+fn rodata_above_the_limit() {
+    let error = refused(|x| x.rodata.resize(MAX_RODATA_BYTES as usize + 1, 0));
+    assert_eq!((error.code, error.section), (Code::LimitExceeded, ".rodata"));
 }
 
 #[test]
@@ -260,6 +272,7 @@ fn trailer_fields() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "megabytes take Miri minutes")]
 fn too_large() {
     assert_eq!(refused_raw(&vec![0; MAX_OBJECT_BYTES as usize + 1], false).code, Code::TooLarge);
 }

@@ -34,14 +34,18 @@ find_program() {
 	readlink -f "$at"
 }
 
-# add_program FILE DEST ROOT: copies a program and every shared library it needs.
-add_program() {
+# add_libraries FILE ROOT: copies every shared library that FILE needs. For a static program ldd fails: it needs none.
+add_libraries() {
 	local lib
-	install -D -m 755 "$1" "$3$2"
-	# A static program makes ldd fail: it needs nothing.
-	{ ldd "$1" 2>/dev/null || true; } | grep -o '/[^ ]*' | sort -u | while read -r lib; do
-		[ -e "$3$lib" ] || install -D -m 755 "$(readlink -f "$lib")" "$3$lib"
+	{ ldd "$1" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | sort -u | while read -r lib; do
+		[ -e "$2$lib" ] || install -D -m 755 "$(readlink -f "$lib")" "$2$lib"
 	done
+}
+
+# add_program FILE DEST ROOT
+add_program() {
+	install -D -m 755 "$1" "$3$2"
+	add_libraries "$1" "$3"
 }
 
 # pack ROOT FILE: cpio with fixed owners and times.
@@ -110,7 +114,7 @@ quote() {
 
 # run_layer ROOT FILE: the layer of this run from the options of vm/run (global variables) and COMMAND.
 run_layer() {
-	local root=$1 archive=$2
+	local root=$1 archive=$2 file
 	shift 2
 	mkdir -p "$root/lib/vm"
 	{
@@ -126,6 +130,9 @@ run_layer() {
 	if [ -n "$dir" ]; then
 		mkdir -p "$root/host"
 		cp -a "$dir/." "$root/host/"
+		find "$dir" -maxdepth 1 -type f -perm -u+x | while read -r file; do
+			if [ "$(head -c 4 "$file" | tail -c 3)" = ELF ]; then add_libraries "$file" "$root"; fi
+		done
 	fi
 	pack "$root" "$archive"
 }

@@ -45,17 +45,25 @@ u64 wkc_stack_limit(void)
 	return stack_limit();
 }
 
-/* A packet that no instance saw: none on this CPU, or the filter is disabled and counts elsewhere. */
+/* A packet on a CPU that has no instance. */
 static noinline u32 without_instance(struct wkc_filter *f)
 {
 	atomic64_inc(&f->no_cpu_traps[WKC_TRAP_NO_INSTANCE]);
 	return f->trap_verdict;
 }
 
-/* A packet that found the instance taken. Nothing of the instance is written. */
-static noinline u32 refused(struct wkc_filter *f, struct wkc_cpu *c, u32 code, u32 packet_len)
+/* A packet of a filter that is disabled or being reset: counted, but not kept among the last traps. */
+static noinline u32 disabled(struct wkc_filter *f, struct wkc_cpu *c)
 {
-	wkc_trap_note(c, code, 0, packet_len);
+	local64_inc(&c->traps[WKC_TRAP_DISABLED]);
+	local64_inc(&c->verdicts[f->trap_verdict]);
+	return f->trap_verdict;
+}
+
+/* A packet that found somebody in the instance. Nothing of the instance is written. */
+static noinline u32 nested(struct wkc_filter *f, struct wkc_cpu *c, u32 packet_len)
+{
+	wkc_trap_note(c, WKC_TRAP_NESTED_ENTRY, 0, packet_len);
 	local64_inc(&c->verdicts[f->trap_verdict]);
 	return f->trap_verdict;
 }
@@ -125,8 +133,7 @@ static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct x
 	u32 verdict, code;
 
 	if (unlikely(busy))
-		return refused(f, c, busy == WKC_RESETTING ? WKC_TRAP_DISABLED : WKC_TRAP_NESTED_ENTRY,
-			       call.packet_len);
+		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, call.packet_len);
 	/* Only this CPU writes busy but for the end of a reset, and only nested code can come between. */
 	WRITE_ONCE(i->busy, WKC_RUNNING);
 	barrier();
@@ -156,7 +163,7 @@ __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 	if (unlikely(!c))
 		return without_instance(f);
 	if (unlikely(READ_ONCE(f->disabled)))
-		return refused(f, c, WKC_TRAP_DISABLED, xdp->data_end - xdp->data);
+		return disabled(f, c);
 	return run(f, c, xdp);
 }
 

@@ -3,6 +3,7 @@
 use crate::attach::Mode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, WASM_PAGE};
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
 #[derive(Debug, Parser)]
@@ -27,8 +28,13 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Build(Build),
     Keygen(Keygen),
     Sign(Sign),
+    Verify(Verify),
+    Audit(Audit),
+    Inspect(Inspect),
+    Run(Run),
     #[command(subcommand)]
     Trust(Trust),
     Load(Load),
@@ -45,6 +51,70 @@ pub enum Command {
     Doctor,
     Completions(Completions),
     Man(Man),
+}
+
+/// Compile a filter to an object
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The machine code is audited before anything is written; without --sign the object is unsigned, and the
+kernel refuses it until `wasmkc sign` has signed it.
+
+Examples:
+  wasmkc build filter.wasm -o filter.kwo --sign my.key --cert my.crt
+  wasmkc build filter.wasm --fuel 20000 --max-memory 1M --note 'drops telnet'")]
+pub struct Build {
+    /// The filter (WebAssembly)
+    #[arg(value_name = "IN.wasm")]
+    pub file: PathBuf,
+    /// The object [default: IN.kwo]
+    #[arg(short, long, value_name = "OUT.kwo")]
+    pub output: Option<PathBuf>,
+    /// Sign with this private key (PEM or DER)
+    #[arg(long, value_name = "KEY", requires = "cert")]
+    pub sign: Option<PathBuf>,
+    /// Certificate of the key (PEM or DER)
+    #[arg(long, value_name = "CERT", requires = "sign")]
+    pub cert: Option<PathBuf>,
+    /// Whether to trust the filter's author not to attack by speculation; `trusted` leaves out the masks
+    #[arg(long, value_name = "WHO", default_value = "untrusted")]
+    pub author: Author,
+    /// Fuel a packet may use, about one unit an operator
+    #[arg(long, value_name = "N", default_value_t = FUEL_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=FUEL_MAX))]
+    pub fuel: u64,
+    /// Most linear memory, like 512K or 4M
+    #[arg(long, value_name = "SIZE", value_parser = pages)]
+    pub max_memory: Option<u32>,
+    /// What the filter is for; `inspect` shows it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Name of the program [default: the input's file name]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Whether a filter's author is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Author {
+    /// As a stranger
+    Untrusted,
+    /// As root
+    Trusted,
+}
+
+/// Pages of a size like "512K" or "4M".
+fn pages(text: &str) -> Result<u32, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match &text[digits.len()..] {
+        "K" | "k" | "KiB" => 1 << 10,
+        "M" | "m" | "MiB" => 1 << 20,
+        _ => return Err("give it with K or M, like 512K or 4M".into()),
+    };
+    let bytes = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).ok_or("that is no number")?;
+    let limit = u64::from(MAX_MEMORY_PAGES) * WASM_PAGE;
+    if bytes % WASM_PAGE != 0 || bytes > limit {
+        return Err(format!("it must be a multiple of 64K, {}M at most", limit >> 20));
+    }
+    Ok((bytes / WASM_PAGE) as u32)
 }
 
 /// Make a signing key and its certificate
@@ -96,6 +166,80 @@ pub struct Sign {
     pub output: Option<PathBuf>,
 }
 
+/// Check an object's signature
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  wasmkc verify filter.kwo --cert my.crt")]
+pub struct Verify {
+    /// The object
+    #[arg(value_name = "FILE.kwo")]
+    pub file: PathBuf,
+    /// Certificates of keys to accept (PEM or DER)
+    #[arg(long = "cert", value_name = "CERT", required = true, num_args = 1..)]
+    pub certs: Vec<PathBuf>,
+}
+
+/// Check an object's machine code, independently of the compiler
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  wasmkc audit filter.kwo")]
+pub struct Audit {
+    /// The object, signed or not
+    #[arg(value_name = "FILE.kwo")]
+    pub file: PathBuf,
+}
+
+/// Show what is in an object
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The machine code itself is shown by `objdump -d -M intel FILE.kwo`.
+
+Examples:
+  wasmkc inspect filter.kwo
+  wasmkc inspect filter.kwo --traps")]
+pub struct Inspect {
+    /// The object, signed or not
+    #[arg(value_name = "FILE.kwo")]
+    pub file: PathBuf,
+    /// List the places that can trap, too (always in JSON)
+    #[arg(long)]
+    pub traps: bool,
+}
+
+/// Run a filter over captured packets, without root and without the kernel
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The same loader core, linker and machine code as in the kernel. A FILE.kwo needs a certificate that
+vouches for it; a FILE.wasm is compiled first. With --json: one line a packet, then one with \"summary\".
+
+Examples:
+  wasmkc run filter.wasm --pcap in.pcap
+  wasmkc run filter.kwo --cert my.crt --pcap in.pcap --out passed.pcap --json")]
+pub struct Run {
+    /// An object or a WebAssembly filter
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Packets to run it on (pcap or pcapng)
+    #[arg(long, value_name = "IN")]
+    pub pcap: PathBuf,
+    /// Write the packets that passed here, as the filter left them (pcap)
+    #[arg(long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
+    /// Certificates of keys to accept, for an object (PEM or DER)
+    #[arg(long = "cert", value_name = "CERT", num_args = 1..)]
+    pub certs: Vec<PathBuf>,
+    /// For a WebAssembly filter, as with `build`
+    #[arg(long, value_name = "WHO")]
+    pub author: Option<Author>,
+    /// Print the summary only
+    #[arg(long)]
+    pub summary: bool,
+    #[command(flatten)]
+    pub traps: TrapOptions,
+}
+
 /// The keys that the loaded kernel module trusts
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
@@ -122,6 +266,13 @@ pub struct LoadOptions {
     /// Name of the program; the object's own, or the file's, without this
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    #[command(flatten)]
+    pub traps: TrapOptions,
+}
+
+/// What a run may use, and what happens when it traps
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+pub struct TrapOptions {
     /// Verdict for a packet whose run ended in a trap [default: aborted]
     #[arg(long, value_name = "VERDICT")]
     pub trap_verdict: Option<TrapVerdict>,
@@ -139,11 +290,7 @@ pub struct LoadOptions {
 impl LoadOptions {
     /// Whether any was given.
     pub fn any(&self) -> bool {
-        self.name.is_some()
-            || self.trap_verdict.is_some()
-            || self.after_trap.is_some()
-            || self.trap_limit.is_some()
-            || self.fuel.is_some()
+        self.name.is_some() || self.traps != TrapOptions::default()
     }
 }
 
@@ -283,8 +430,17 @@ pub struct Man {
 
 #[cfg(test)]
 mod tests {
-    use super::Cli;
+    use super::{Cli, pages};
     use clap::CommandFactory;
+
+    #[test]
+    fn sizes_are_whole_pages_with_a_unit() {
+        assert_eq!(pages("512K"), Ok(8));
+        assert_eq!(pages("16MiB"), Ok(256));
+        for wrong in ["4", "100K", "17M", "K", "-1M", "99999999999999999999M", "1G", ""] {
+            assert!(pages(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_definition_is_consistent() {

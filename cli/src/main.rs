@@ -8,12 +8,15 @@
 
 mod args;
 mod attach;
+mod capture;
 mod commands;
 mod error;
 mod kernel;
 mod output;
 mod pins;
+mod policy;
 mod sign;
+mod signer;
 
 use clap::Parser;
 use std::process::ExitCode;

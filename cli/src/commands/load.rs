@@ -1,15 +1,16 @@
 //! `load`: an object into the kernel.
 
-use crate::args::{AfterTrap, Load, LoadOptions, TrapVerdict};
-use crate::error::{Error, Result};
+use crate::args::{Load, LoadOptions, TrapVerdict};
+use crate::error::Result;
 use crate::kernel::device::Device;
 use crate::kernel::{check_name, explain, name_from, open};
 use crate::output::{emit, read_file};
+use crate::policy::{After, Policy};
 use serde_json::json;
 use std::path::Path;
 use wasmkc_abi::control::{self, AFTER_TRAP_DISABLE, AFTER_TRAP_KEEP, AFTER_TRAP_RESET};
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_abi::verdict::Verdict;
+use wasmkc_core::describe::describe;
 
 /// A program that has just been loaded.
 pub struct Loaded {
@@ -34,9 +35,9 @@ pub fn load(device: &Device, file: &Path, options: &LoadOptions) -> Result<Loade
             check_name(name)?;
             name.clone()
         }
-        None => name_from(&file.file_stem().unwrap_or_default().to_string_lossy()),
+        None => name_of(&object, file),
     };
-    if options.trap_verdict == Some(TrapVerdict::Pass) {
+    if options.traps.trap_verdict == Some(TrapVerdict::Pass) {
         eprintln!(
             "warning: with `--trap-verdict pass` a packet that makes the filter trap goes through unfiltered; \
              whoever finds such a packet passes the filter"
@@ -46,51 +47,25 @@ pub fn load(device: &Device, file: &Path, options: &LoadOptions) -> Result<Loade
     Ok(Loaded { name, id })
 }
 
-fn request(options: &LoadOptions) -> Result<control::Load> {
-    let after_trap = options.after_trap.unwrap_or(AfterTrap::Keep);
-    if (after_trap == AfterTrap::Disable) != options.trap_limit.is_some() {
-        return Err(Error::usage("`--after-trap disable` and `--trap-limit N` go together"));
-    }
-    let trap_verdict = match options.trap_verdict.unwrap_or(TrapVerdict::Aborted) {
-        TrapVerdict::Aborted => Verdict::Aborted,
-        TrapVerdict::Drop => Verdict::Drop,
-        TrapVerdict::Pass => Verdict::Pass,
-    };
-    Ok(control::Load {
-        trap_verdict: trap_verdict as u32,
-        after_trap: match after_trap {
-            AfterTrap::Keep => AFTER_TRAP_KEEP,
-            AfterTrap::Reset => AFTER_TRAP_RESET,
-            AfterTrap::Disable => AFTER_TRAP_DISABLE,
-        },
-        trap_limit: options.trap_limit.unwrap_or(0),
-        fuel: options.fuel.unwrap_or(0),
-        ..control::Load::default()
-    })
+/// The name in the object, or the file's. An object that cannot be read is the loader's to refuse.
+fn name_of(object: &[u8], file: &Path) -> String {
+    let own = describe(object).ok().map(|d| d.tables.strings.get(d.meta.name).to_owned());
+    let own = own.filter(|n| !n.is_empty());
+    name_from(&own.unwrap_or_else(|| file.file_stem().unwrap_or_default().to_string_lossy().into_owned()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn options() -> LoadOptions {
-        LoadOptions { name: None, trap_verdict: None, after_trap: None, trap_limit: None, fuel: None }
-    }
-
-    #[test]
-    fn a_limit_without_disable_and_disable_without_a_limit_are_wrong_usage() {
-        let limit = LoadOptions { trap_limit: Some(3), ..options() };
-        assert_eq!(request(&limit).unwrap_err().exit_code(), 2);
-        let disable = LoadOptions { after_trap: Some(AfterTrap::Disable), ..options() };
-        assert_eq!(request(&disable).unwrap_err().exit_code(), 2);
-        let both = LoadOptions { trap_limit: Some(3), ..disable };
-        let both = request(&both).unwrap();
-        assert_eq!((both.after_trap, both.trap_limit), (AFTER_TRAP_DISABLE, 3));
-    }
-
-    #[test]
-    fn the_default_is_aborted_and_keep() {
-        let request = request(&options()).unwrap();
-        assert_eq!((request.trap_verdict, request.after_trap, request.fuel), (0, AFTER_TRAP_KEEP, 0));
-    }
+fn request(options: &LoadOptions) -> Result<control::Load> {
+    let policy = Policy::of(&options.traps)?;
+    let (after_trap, trap_limit) = match policy.after {
+        After::Keep => (AFTER_TRAP_KEEP, 0),
+        After::Reset => (AFTER_TRAP_RESET, 0),
+        After::Disable(limit) => (AFTER_TRAP_DISABLE, limit),
+    };
+    Ok(control::Load {
+        trap_verdict: policy.verdict as u32,
+        after_trap,
+        trap_limit,
+        fuel: options.traps.fuel.unwrap_or(0),
+        ..control::Load::default()
+    })
 }

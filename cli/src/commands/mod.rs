@@ -1,17 +1,22 @@
 //! The commands, one a file. Each takes its arguments and prints its result.
 
 mod attach;
+mod audit;
+mod build;
 mod detach;
 mod doctor;
 mod generate;
+mod inspect;
 mod keygen;
 mod list;
 mod load;
 mod log;
+mod run;
 mod sign;
 mod stats;
 mod trust;
 mod unload;
+mod verify;
 
 use crate::args::{Cli, Command};
 use crate::error::Result;
@@ -20,8 +25,13 @@ use crate::error::Result;
 pub fn run(cli: &Cli) -> Result<()> {
     let json = cli.json;
     match &cli.command {
+        Command::Build(args) => build::run(args, json),
         Command::Keygen(args) => keygen::run(args, json),
         Command::Sign(args) => sign::run(args, json),
+        Command::Verify(args) => verify::run(args, json),
+        Command::Audit(args) => audit::run(args, json),
+        Command::Inspect(args) => inspect::run(args, json),
+        Command::Run(args) => run::run(args, json),
         Command::Trust(args) => trust::run(args, json),
         Command::Load(args) => load::run(args, json),
         Command::Attach(args) => attach::run(args, json),

@@ -1,23 +1,44 @@
-//! `sign`: a signature onto an object.
+//! `sign`: a signature onto an object that the audit accepts.
 
 use crate::args::Sign;
+use crate::commands::audit::audit;
 use crate::error::{Error, Result};
 use crate::output::{emit, read_file, write_file};
 use crate::sign::{Signer, subject};
 use serde_json::json;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_abi::object::SIGNATURE_MAGIC;
+use wasmkc_core::describe::describe;
+use wasmkc_core::error::Code;
+use wasmkc_core::image::split_trailer;
 
-/// Signs and writes.
+/// Audits, signs and writes; a signature that is there already makes place for the new one.
 pub fn run(args: &Sign, json: bool) -> Result<()> {
-    let object = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
-    if object.ends_with(SIGNATURE_MAGIC) {
-        return Err(Error::new(format_args!("{} is signed already", args.file.display())));
-    }
+    let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     let signer = Signer::read(&args.key, &args.cert)?;
-    let signed = signer.sign(&object)?;
+    let object = match split_trailer(&bytes) {
+        Ok(trailer) => trailer.data,
+        Err(e) if e.code == Code::Unsigned => &bytes,
+        Err(e) => return Err(Error::new(format_args!("{}: {e}", args.file.display()))),
+    };
+    describe(object).map_err(|e| {
+        Error::new(format_args!("{}: {e}", args.file.display()))
+            .help("only objects are signed; `wasmkc build` makes them")
+    })?;
+    audit(&args.file, object)?;
+    let signed = signer.sign(object)?;
+    if signed.len() > MAX_OBJECT_BYTES as usize {
+        return Err(Error::new(format_args!(
+            "{} with its signature is above {MAX_OBJECT_BYTES} bytes",
+            args.file.display()
+        )));
+    }
     let output = args.output.as_ref().unwrap_or(&args.file);
     write_file(output, &signed, 0o666)?;
-    let value = json!({ "file": output, "bytes": signed.len(), "signer": subject(signer.cert()) });
-    emit(json, &value, || format!("signed {} as {}\n", output.display(), subject(signer.cert())))
+    let replaced = object.len() != bytes.len();
+    let value =
+        json!({ "file": output, "bytes": signed.len(), "signer": subject(signer.cert()), "replaced": replaced });
+    emit(json, &value, || {
+        let note = if replaced { ", in place of its old signature" } else { "" };
+        format!("signed {} as {}{note}\n", output.display(), subject(signer.cert()))
+    })
 }

@@ -1,0 +1,145 @@
+//! `build`: a WebAssembly filter to an object, audited and signed.
+
+use crate::args::{Author, Build};
+use crate::commands::audit::audit;
+use crate::error::{Error, Result};
+use crate::kernel::{check_name, name_from};
+use crate::output::{emit, hex, pairs, read_file, write_file};
+use crate::sign::{Signer, subject};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
+use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, NONE};
+use wasmkc_compiler::{Blame, CompileError, Options};
+use wasmkc_core::describe::{Description, describe};
+
+/// Largest WebAssembly file that is read.
+pub const MAX_WASM: u64 = 64 << 20;
+
+/// Compiles, audits, signs, and only then writes.
+pub fn run(args: &Build, json: bool) -> Result<()> {
+    let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("kwo"));
+    let options = options(args)?;
+    let signer = match (&args.sign, &args.cert) {
+        (Some(key), Some(cert)) => Some(Signer::read(key, cert)?),
+        _ => None,
+    };
+    let wasm = read_file(&args.file, MAX_WASM)?;
+    let object = compile(&args.file, &wasm, &options)?;
+    audit(&args.file, &object)?;
+    let bytes = match &signer {
+        Some(signer) => signer.sign(&object)?,
+        None => object.clone(),
+    };
+    if bytes.len() > MAX_OBJECT_BYTES as usize {
+        return Err(Error::new(format_args!(
+            "{}: the object has {} bytes, the limit is {MAX_OBJECT_BYTES}",
+            args.file.display(),
+            bytes.len()
+        ))
+        .help("strip the filter's debug information (`wasm-strip`, or `-s` for the linker)"));
+    }
+    let description = describe(&object).map_err(|e| {
+        Error::new(format_args!("{}: the loader would refuse the object: {e}", args.file.display()))
+            .help("this is a bug of wasmkc; please report it with the filter")
+    })?;
+    write_file(&output, &bytes, 0o666)?;
+    let signed_by = signer.as_ref().map(|s| subject(s.cert()));
+    let report = Report { output, bytes: bytes.len(), signed_by, description };
+    emit(json, &report.value(), || report.text())
+}
+
+/// Compiles `wasm`; the words for what is wrong are the compiler's.
+pub fn compile(file: &Path, wasm: &[u8], options: &Options) -> Result<Vec<u8>> {
+    wasmkc_compiler::compile(wasm, options).map(|object| object.bytes).map_err(|e| failed(file, &e))
+}
+
+fn failed(file: &Path, cause: &CompileError) -> Error {
+    let error = Error::new(cause).context(file.display());
+    match cause.blame() {
+        Blame::Wasm | Blame::Unsupported | Blame::Limit => error,
+        Blame::Internal => error.help("please report it with the filter; nothing was written"),
+    }
+}
+
+fn options(args: &Build) -> Result<Options> {
+    if args.note.len() > MAX_NOTE as usize {
+        return Err(Error::usage(format_args!("the note has {} bytes, the limit is {MAX_NOTE}", args.note.len())));
+    }
+    let name = match &args.name {
+        Some(name) => {
+            check_name(name)?;
+            name.clone()
+        }
+        None => name_from(&args.file.file_stem().unwrap_or_default().to_string_lossy()),
+    };
+    Ok(Options {
+        author_trusted: args.author == Author::Trusted,
+        fuel: args.fuel,
+        max_memory_pages: args.max_memory,
+        note: args.note.clone(),
+        name,
+    })
+}
+
+/// What was made, read back from the object itself.
+struct Report<'a> {
+    output: PathBuf,
+    bytes: usize,
+    signed_by: Option<String>,
+    description: Description<'a>,
+}
+
+impl Report<'_> {
+    fn stack(&self) -> Option<u32> {
+        Some(self.description.meta.stack_bound).filter(|b| *b != NONE)
+    }
+
+    fn sha256(&self) -> String {
+        hex(&openssl::sha::sha256(self.description.text))
+    }
+
+    fn value(&self) -> serde_json::Value {
+        let (m, t) = (&self.description.meta, &self.description.tables);
+        json!({
+            "file": self.output,
+            "name": t.strings.get(m.name),
+            "bytes": self.bytes,
+            "text_bytes": self.description.text.len(),
+            "text_sha256": self.sha256(),
+            "functions": m.functions,
+            "traps": m.traps,
+            "stack_bound": self.stack(),
+            "memory_min": u64::from(m.memory_min) * WASM_PAGE,
+            "memory_max": u64::from(m.memory_max) * WASM_PAGE,
+            "fuel": m.fuel,
+            "author_trusted": m.flags & FLAG_AUTHOR_TRUSTED != 0,
+            "signer": self.signed_by,
+        })
+    }
+
+    fn text(&self) -> String {
+        let m = &self.description.meta;
+        let unsigned = || "none: `wasmkc sign` makes one, the kernel wants it".to_owned();
+        let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted: no Spectre v1 masks" } else { "not trusted" };
+        pairs([
+            ("object", format!("{}, {} bytes", self.output.display(), self.bytes)),
+            (
+                "code",
+                format!(
+                    "{} bytes in {} functions, {} places that can trap",
+                    self.description.text.len(),
+                    m.functions,
+                    m.traps
+                ),
+            ),
+            ("sha256", self.sha256()),
+            ("stack", self.stack().map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most"))),
+            ("memory", format!("{} KiB a CPU", u64::from(m.memory_max) * WASM_PAGE >> 10)),
+            ("fuel", format!("{} a packet", m.fuel)),
+            ("author", author.to_owned()),
+            ("audit", "passed".to_owned()),
+            ("signature", self.signed_by.clone().unwrap_or_else(unsigned)),
+        ])
+    }
+}

@@ -1,0 +1,19 @@
+//! `verify`: whether one of the given certificates' keys signed an object.
+
+use crate::args::Verify;
+use crate::error::{Error, Result};
+use crate::output::{emit, read_file};
+use crate::sign::{check, fingerprint, read_cert, subject};
+use serde_json::json;
+use wasmkc_abi::limits::MAX_OBJECT_BYTES;
+use wasmkc_core::image::split_trailer;
+
+/// Fails unless the signature is good.
+pub fn run(args: &Verify, json: bool) -> Result<()> {
+    let certs: Vec<_> = args.certs.iter().map(|c| read_cert(c)).collect::<Result<_>>()?;
+    let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
+    let trailer = split_trailer(&bytes).map_err(Error::new);
+    let cert = trailer.and_then(|t| check(t.data, t.signature, &certs)).map_err(|e| e.context(args.file.display()))?;
+    let value = json!({ "file": args.file, "signer": subject(&cert), "sha256": fingerprint(&cert)? });
+    emit(json, &value, || format!("{}: good signature of {}\n", args.file.display(), subject(&cert)))
+}

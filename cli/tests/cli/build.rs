@@ -1,0 +1,117 @@
+//! `build`, and `run` of WebAssembly, with the compiler in between.
+
+use crate::folder::{Folder, stderr, stdout};
+use pcap_file::pcap::{PcapPacket, PcapWriter};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Passes packets of more than 60 bytes and drops the others.
+const BY_LENGTH: &str = r#"(module
+  (import "xdp" "len" (func $len (result i32)))
+  (func (export "xdp") (result i32)
+    (i32.add (i32.const 1) (i32.gt_u (call $len) (i32.const 60)))))"#;
+
+fn folder(wat: &str) -> Folder {
+    let folder = Folder::new();
+    folder.key("ours");
+    folder.write("f.wasm", wat::parse_str(wat).expect("the text is right"));
+    folder
+}
+
+#[test]
+fn a_filter_becomes_a_signed_object_and_a_report() {
+    let folder = folder(BY_LENGTH);
+    let command = [
+        "build",
+        "f.wasm",
+        "-o",
+        "o.kwo",
+        "--sign",
+        "ours.key",
+        "--cert",
+        "ours.crt",
+        "--note",
+        "by length",
+        "--json",
+        "--fuel",
+        "500",
+    ];
+    let said = stdout(&folder.wasmkc(&command).assert().success());
+    let report: Value = serde_json::from_str(&said).expect("one JSON value");
+    assert_eq!((&report["name"], &report["fuel"]), (&"f".into(), &500.into()));
+    assert_eq!(report["signer"], "CN=ours");
+    assert_eq!(report["bytes"], folder.read("o.kwo").len());
+    assert!(report["text_bytes"].as_u64().is_some_and(|n| n > 0));
+    folder.wasmkc(&["verify", "o.kwo", "--cert", "ours.crt"]).assert().success();
+    folder.wasmkc(&["audit", "o.kwo"]).assert().success();
+    let inspected = stdout(&folder.wasmkc(&["inspect", "o.kwo"]).assert().success());
+    assert!(inspected.contains("by length"), "{inspected}");
+}
+
+#[test]
+fn wasm_and_object_give_the_same_verdicts_and_fuel() {
+    let folder = folder(BY_LENGTH);
+    let mut writer = PcapWriter::new(Vec::new()).unwrap();
+    for len in [0usize, 1, 60, 61, 1500] {
+        writer.write_packet(&PcapPacket::new(Duration::ZERO, len as u32, &vec![7; len])).unwrap();
+    }
+    folder.write("in.pcap", writer.into_writer());
+    folder.wasmkc(&["build", "f.wasm", "--sign", "ours.key", "--cert", "ours.crt"]).assert().success();
+    let direct = stdout(&folder.wasmkc(&["run", "f.wasm", "--pcap", "in.pcap", "--json"]).assert().success());
+    let object = ["run", "f.kwo", "--cert", "ours.crt", "--pcap", "in.pcap", "--json"];
+    assert_eq!(stdout(&folder.wasmkc(&object).assert().success()), direct);
+    let verdicts: Vec<Value> = direct.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let verdicts: Vec<_> = verdicts.iter().filter_map(|v| v["verdict"].as_str()).collect();
+    assert_eq!(verdicts, ["drop", "drop", "drop", "pass", "pass"]);
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let folder = folder(BY_LENGTH);
+    folder.wasmkc(&["build", "f.wasm", "-o", "one.kwo"]).assert().success();
+    folder.wasmkc(&["build", "f.wasm", "-o", "two.kwo"]).assert().success();
+    assert_eq!(folder.read("one.kwo"), folder.read("two.kwo"));
+}
+
+#[test]
+fn bad_input_gives_no_object() {
+    let folder = folder(BY_LENGTH);
+    folder.write("text.wasm", "(module)");
+    folder.write("noxdp.wasm", wat::parse_str("(module)").unwrap());
+    folder.write("import.wasm", wat::parse_str(r#"(module (import "env" "puts" (func)))"#).unwrap());
+    let large = r#"(module (memory 300) (func (export "xdp") (result i32) i32.const 2))"#;
+    folder.write("large.wasm", wat::parse_str(large).unwrap());
+    let mut invalid = folder.read("f.wasm");
+    invalid.truncate(invalid.len() - 1);
+    folder.write("invalid.wasm", invalid);
+    for (file, with) in [
+        ("text.wasm", "not a wasm file"),
+        ("noxdp.wasm", "no export `xdp`"),
+        ("import.wasm", "env.puts"),
+        ("large.wasm", "300 pages"),
+        ("invalid.wasm", "offset"),
+        ("nosuch.wasm", "nosuch.wasm"),
+    ] {
+        let said = stderr(&folder.wasmkc(&["build", file, "-o", "o.kwo"]).assert().code(1));
+        assert!(said.contains(with) && said.contains(file), "{file}: {said}");
+        assert!(!folder.path("o.kwo").exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_trusted_author_is_written_down() {
+    let folder = folder(BY_LENGTH);
+    folder.wasmkc(&["build", "f.wasm", "--author", "trusted"]).assert().success();
+    let said = stdout(&folder.wasmkc(&["inspect", "f.kwo"]).assert().success());
+    assert!(said.contains("trusted: no Spectre v1 masks"), "{said}");
+}
+
+#[test]
+fn half_of_a_key_pair_and_bad_sizes_are_wrong_usage() {
+    let folder = folder(BY_LENGTH);
+    for wrong in [&["--sign", "ours.key"][..], &["--max-memory", "100K"], &["--fuel", "0"], &["--name", "a b"]] {
+        let command = [&["build", "f.wasm"][..], wrong].concat();
+        folder.wasmkc(&command).assert().code(2);
+    }
+    assert!(!folder.path("f.kwo").exists());
+}

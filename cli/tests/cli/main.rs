@@ -1,0 +1,6 @@
+//! The command from outside: one module a theme, each test in a folder of its own.
+
+mod build;
+mod folder;
+mod objects;
+mod usage;

@@ -1,0 +1,219 @@
+//! Objects made by hand: signed, verified, audited, inspected and run; and spoilt ones.
+
+use crate::folder::{Folder, stderr, stdout};
+use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
+use serde_json::Value;
+use std::time::Duration;
+
+#[path = "../../../loader-kmod/core/tests/common/mod.rs"]
+mod common;
+
+/// A folder with keys and `a.kwo`: it gives each packet the verdict that its first byte names, and traps
+/// on an empty one.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.key("ours");
+    folder.key("other");
+    folder.write("a.kwo", common::Object::default().elf());
+    folder
+}
+
+fn sign(folder: &Folder, file: &str, key: &str) {
+    let (key, cert) = (format!("{key}.key"), format!("{key}.crt"));
+    folder.wasmkc(&["sign", file, "--key", &key, "--cert", &cert]).assert().success();
+}
+
+fn packets(folder: &Folder, name: &str, packets: &[&[u8]]) {
+    let mut writer = PcapWriter::new(Vec::new()).unwrap();
+    for (i, data) in packets.iter().enumerate() {
+        let packet = PcapPacket::new(Duration::from_secs(i as u64), data.len() as u32, data);
+        writer.write_packet(&packet).unwrap();
+    }
+    folder.write(name, writer.into_writer());
+}
+
+fn fails(folder: &Folder, arguments: &[&str], with: &str) {
+    let said = stderr(&folder.wasmkc(arguments).assert().code(1));
+    assert!(said.contains(with), "{arguments:?}: {said}");
+    assert!(said.starts_with("error: "), "{said}");
+}
+
+#[test]
+fn a_signature_is_good_for_its_key_only() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    let said = stdout(&folder.wasmkc(&["verify", "a.kwo", "--cert", "other.crt", "ours.crt"]).assert().success());
+    assert!(said.contains("good signature of CN=ours"), "{said}");
+    fails(&folder, &["verify", "a.kwo", "--cert", "other.crt"], "none of the given certificates");
+}
+
+#[test]
+fn an_object_changed_after_signing_is_refused_at_every_byte() {
+    let folder = folder();
+    let size = folder.read("a.kwo").len();
+    sign(&folder, "a.kwo", "ours");
+    let signed = folder.read("a.kwo");
+    for at in (0..size).step_by(size / 12) {
+        let mut changed = signed.clone();
+        changed[at] ^= 1;
+        folder.write("changed.kwo", changed);
+        fails(&folder, &["verify", "changed.kwo", "--cert", "ours.crt"], "changed after it was signed");
+    }
+}
+
+#[test]
+fn an_unsigned_object_is_not_verified_and_not_run() {
+    let folder = folder();
+    packets(&folder, "in.pcap", &[&[2]]);
+    fails(&folder, &["verify", "a.kwo", "--cert", "ours.crt"], "not signed");
+    fails(&folder, &["run", "a.kwo", "--cert", "ours.crt", "--pcap", "in.pcap"], "not signed");
+    let said = stderr(&folder.wasmkc(&["run", "a.kwo", "--pcap", "in.pcap"]).assert().code(2));
+    assert!(said.contains("--cert"), "{said}");
+}
+
+#[test]
+fn signing_again_replaces_the_signature() {
+    let folder = folder();
+    let before = folder.read("a.kwo");
+    sign(&folder, "a.kwo", "other");
+    sign(&folder, "a.kwo", "ours");
+    let signed = folder.read("a.kwo");
+    assert!(signed.starts_with(&before));
+    assert_eq!(signed.windows(28).filter(|w| w == b"~Module signature appended~\n").count(), 1);
+    folder.wasmkc(&["verify", "a.kwo", "--cert", "ours.crt"]).assert().success();
+    fails(&folder, &["verify", "a.kwo", "--cert", "other.crt"], "none of the given");
+}
+
+#[test]
+fn key_and_certificate_must_belong_together() {
+    let folder = folder();
+    let before = folder.read("a.kwo");
+    fails(&folder, &["sign", "a.kwo", "--key", "ours.key", "--cert", "other.crt"], "is not that of the key");
+    fails(&folder, &["sign", "a.kwo", "--key", "ours.crt", "--cert", "ours.crt"], "is no private key");
+    fails(&folder, &["sign", "a.kwo", "--key", "ours.key", "--cert", "ours.key"], "is no certificate");
+    assert_eq!(folder.read("a.kwo"), before);
+}
+
+#[test]
+fn what_is_no_object_is_neither_signed_nor_inspected_nor_audited() {
+    let folder = folder();
+    folder.write("text.kwo", "this is text");
+    fails(&folder, &["sign", "text.kwo", "--key", "ours.key", "--cert", "ours.crt"], "text.kwo");
+    fails(&folder, &["inspect", "text.kwo"], "not an ELF64");
+    fails(&folder, &["audit", "text.kwo"], "refused by the audit");
+    fails(&folder, &["inspect", "nosuch.kwo"], "nosuch.kwo");
+    assert_eq!(folder.read("text.kwo"), b"this is text");
+}
+
+#[test]
+fn what_the_audit_refuses_is_not_signed() {
+    let folder = folder();
+    folder.wasmkc(&["audit", "a.kwo"]).assert().success();
+    let mut object = common::Object::default();
+    // mov rax, [rdi+32] becomes wrmsr, nop, nop
+    object.text[22..26].copy_from_slice(&[0x0f, 0x30, 0x90, 0x90]);
+    folder.write("bad.kwo", object.elf());
+    fails(&folder, &["audit", "bad.kwo"], "privileged-instruction");
+    fails(&folder, &["sign", "bad.kwo", "--key", "ours.key", "--cert", "ours.crt", "-o", "out.kwo"], "wrmsr");
+    assert!(!folder.path("out.kwo").exists());
+}
+
+#[test]
+fn inspect_shows_tables_and_signer() {
+    let folder = folder();
+    let said = stdout(&folder.wasmkc(&["inspect", "a.kwo", "--traps"]).assert().success());
+    for part in ["sample", "cpu", "packet-out-of-bounds", "filter.c:35", "0x99", ".wkc.meta", "none"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    sign(&folder, "a.kwo", "ours");
+    let said = stdout(&folder.wasmkc(&["inspect", "a.kwo", "--json"]).assert().success());
+    let value: Value = serde_json::from_str(&said).expect("one JSON value");
+    assert_eq!(value["fuel"], 1000);
+    assert_eq!(value["imports"][0]["name"], "cpu");
+    assert_eq!(value["memory"]["max_pages"], 2);
+    assert_eq!(value["functions"].as_array().map(Vec::len), Some(2));
+    assert!(value["signature"]["signer"].as_str().is_some_and(|s| s.contains("CN=ours")), "{said}");
+}
+
+#[test]
+fn run_gives_each_packet_its_verdict() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "in.pcap", &[&[2, 7], &[1], &[], &[9], &[3; 1500], &[4]]);
+    let command = ["run", "a.kwo", "--cert", "ours.crt", "--pcap", "in.pcap", "--out", "out.pcap", "--json"];
+    let said = stdout(&folder.wasmkc(&command).assert().success());
+    let lines: Vec<Value> = said.lines().map(|l| serde_json::from_str(l).expect("a JSON value a line")).collect();
+    let seen: Vec<_> = lines[..6].iter().map(|l| (l["verdict"].as_str().unwrap(), l["trap"].as_str())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("pass", None),
+            ("drop", None),
+            ("aborted", Some("packet-out-of-bounds")),
+            ("aborted", Some("bad-verdict")),
+            ("tx", None),
+            ("aborted", Some("redirect-without-target")),
+        ]
+    );
+    assert_eq!((&lines[4]["index"], &lines[4]["len"], &lines[4]["fuel"]), (&5.into(), &1500.into(), &5.into()));
+    assert!(lines[2]["place"].as_str().is_some_and(|p| p.contains("filter.c:35")), "{said}");
+    let summary = &lines[6]["summary"];
+    assert_eq!((&summary["packets"], &summary["trapped"]), (&6.into(), &3.into()));
+    assert_eq!(summary["verdicts"]["pass"], 1);
+
+    let out = folder.read("out.pcap");
+    let mut reader = PcapReader::new(&out[..]).unwrap();
+    assert_eq!(*reader.next_packet().unwrap().unwrap().data, [2, 7]);
+    assert!(reader.next_packet().is_none(), "only what passed is written");
+}
+
+#[test]
+fn run_gives_the_trap_verdict_that_was_asked_for() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "in.pcap", &[&[], &[], &[2]]);
+    let mut command = vec!["run", "a.kwo", "--cert", "ours.crt", "--pcap", "in.pcap", "--trap-verdict", "drop"];
+    let said = stdout(&folder.wasmkc(&command).assert().success());
+    assert!(said.contains("3 packets: 2 drop, 1 pass"), "{said}");
+    command.extend(["--after-trap", "disable", "--trap-limit", "1", "--summary"]);
+    let said = stdout(&folder.wasmkc(&command).assert().success());
+    assert!(said.contains("3 packets: 3 drop") && said.contains("disabled"), "{said}");
+    assert!(!said.contains("verdict  "), "{said}");
+}
+
+#[test]
+fn run_refuses_an_object_signed_with_an_unknown_key() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "other");
+    packets(&folder, "in.pcap", &[&[2]]);
+    let command = ["run", "a.kwo", "--cert", "ours.crt", "--pcap", "in.pcap", "--out", "out.pcap"];
+    fails(&folder, &command, "none of the given certificates");
+    assert!(!folder.path("out.pcap").exists());
+}
+
+#[test]
+fn a_bad_capture_leaves_no_output() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "in.pcap", &[&[2; 60], &[2; 60]]);
+    let whole = folder.read("in.pcap");
+    folder.write("cut.pcap", &whole[..whole.len() - 1]);
+    let files = || std::fs::read_dir(folder.path("")).unwrap().count();
+    let before = files();
+    for (file, with) in [("cut.pcap", "after packet 1"), ("a.kwo", "no capture"), ("nosuch.pcap", "nosuch.pcap")] {
+        fails(&folder, &["run", "a.kwo", "--cert", "ours.crt", "--pcap", file, "--out", "out.pcap"], with);
+    }
+    assert_eq!(files(), before);
+}
+
+#[test]
+fn an_object_above_the_limit_is_not_read() {
+    let folder = folder();
+    let file = std::fs::File::create(folder.path("large.kwo")).unwrap();
+    file.set_len(u64::from(wasmkc_abi::limits::MAX_OBJECT_BYTES) + 1).unwrap();
+    for command in
+        [&["inspect", "large.kwo"][..], &["verify", "large.kwo", "--cert", "ours.crt"], &["audit", "large.kwo"]]
+    {
+        fails(&folder, command, "more than the limit");
+    }
+}

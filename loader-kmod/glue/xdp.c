@@ -117,26 +117,36 @@ static __always_inline u32 judge(const struct wkc_call *call, u32 verdict)
 	return 0;
 }
 
+/* Every field but two: wkc_enter writes saved_sp, a trap writes trap_site. */
+static __always_inline void fill(struct wkc_call *call, const struct wkc_filter *f,
+				 const struct wkc_instance *i, struct xdp_buff *xdp)
+{
+	call->instance = (u64)i;
+	call->stack_limit = stack_limit();
+	call->fuel = f->fuel;
+	call->packet = (u64)xdp->data;
+	call->packet_len = xdp->data_end - xdp->data;
+	call->packet_total_len = call->packet_len;
+	if (unlikely(xdp_buff_has_frags(xdp)))
+		call->packet_total_len = xdp_get_buff_len(xdp);
+	call->hook_context = (u64)xdp;
+	call->trap_code = 0;
+	call->flags = 0;
+}
+
 static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct xdp_buff *xdp)
 {
 	struct wkc_instance *i = c->instance;
-	struct wkc_call call = {
-		.instance = (u64)i,
-		.stack_limit = stack_limit(),
-		.fuel = f->fuel,
-		.packet = (u64)xdp->data,
-		.packet_len = xdp->data_end - xdp->data,
-		.packet_total_len = xdp_get_buff_len(xdp),
-		.hook_context = (u64)xdp,
-	};
 	u32 busy = smp_load_acquire(&i->busy);
+	struct wkc_call call __uninitialized;
 	u32 verdict, code;
 
 	if (unlikely(busy))
-		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, call.packet_len);
+		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, xdp->data_end - xdp->data);
 	/* Only this CPU writes busy but for the end of a reset, and only nested code can come between. */
 	WRITE_ONCE(i->busy, WKC_RUNNING);
 	barrier();
+	fill(&call, f, i, xdp);
 	verdict = wkc_enter(&call, f->entry_xdp);
 	code = judge(&call, verdict);
 	if (unlikely(code))

@@ -66,6 +66,7 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     let image = build(&module, options)?;
     let tables = object::tables(&module, &image, options)?;
     let bytes = object::write(&image, &tables)?;
+    audit(&bytes)?;
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 
@@ -85,6 +86,14 @@ pub fn validate(wasm: &[u8]) -> Result<(), CompileError> {
     }
     Validator::new_with_features(WasmFeatures::default()).validate_all(wasm)?;
     Ok(())
+}
+
+/// The last stage: a crate that shares no code with the stages above must agree to the bytes.
+fn audit(object: &[u8]) -> Result<(), CompileError> {
+    wasmkc_audit::audit(object).map(drop).map_err(|findings| {
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        CompileError::Audit(lines.join("\n"))
+    })
 }
 
 fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: &Options) -> Report {

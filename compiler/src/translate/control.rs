@@ -245,8 +245,9 @@ impl<'a> Translator<'_, 'a, '_> {
             BlockType::Type(ty) => (vec![], vec![self.ty(ty)?]),
             BlockType::FuncType(index) => {
                 let ty = &self.module.types[index as usize];
-                let list = |types: &[wasmparser::ValType]| types.iter().map(|ty| self.ty(*ty)).collect();
-                (Result::<Vec<_>, _>::from(list(ty.params()))?, Result::<Vec<_>, _>::from(list(ty.results()))?)
+                let list =
+                    |types: &[wasmparser::ValType]| types.iter().map(|ty| self.ty(*ty)).collect::<Result<_, _>>();
+                (list(ty.params())?, list(ty.results())?)
             }
         })
     }

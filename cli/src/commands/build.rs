@@ -135,7 +135,7 @@ impl Report<'_> {
             ),
             ("sha256", self.sha256()),
             ("stack", self.stack().map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most"))),
-            ("memory", format!("{} KiB a CPU", u64::from(m.memory_max) * WASM_PAGE >> 10)),
+            ("memory", format!("{} KiB a CPU", (u64::from(m.memory_max) * WASM_PAGE) >> 10)),
             ("fuel", format!("{} a packet", m.fuel)),
             ("author", author.to_owned()),
             ("audit", "passed".to_owned()),

@@ -1,7 +1,7 @@
 //! `build`, and `run` of WebAssembly, with the compiler in between.
 
 use crate::folder::{Folder, stderr, stdout};
-use pcap_file::pcap::{PcapPacket, PcapWriter};
+use pcap_file::pcap::{PcapPacket, PcapReader, PcapWriter};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -63,6 +63,21 @@ fn wasm_and_object_give_the_same_verdicts_and_fuel() {
     let verdicts: Vec<Value> = direct.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let verdicts: Vec<_> = verdicts.iter().filter_map(|v| v["verdict"].as_str()).collect();
     assert_eq!(verdicts, ["drop", "drop", "drop", "pass", "pass"]);
+}
+
+#[test]
+fn packets_that_pass_are_written_as_the_filter_left_them() {
+    let folder = folder(
+        r#"(module (import "xdp" "store8" (func $store (param i32 i32)))
+          (func (export "xdp") (result i32) (call $store (i32.const 1) (i32.const 99)) (i32.const 2)))"#,
+    );
+    let mut writer = PcapWriter::new(Vec::new()).unwrap();
+    writer.write_packet(&PcapPacket::new(Duration::from_secs(7), 3, &[1, 2, 3])).unwrap();
+    folder.write("in.pcap", writer.into_writer());
+    folder.wasmkc(&["run", "f.wasm", "--pcap", "in.pcap", "--out", "out.pcap"]).assert().success();
+    let out = folder.read("out.pcap");
+    let packet = PcapReader::new(&out[..]).unwrap().next_packet().unwrap().unwrap().into_owned();
+    assert_eq!((packet.timestamp, &*packet.data), (Duration::from_secs(7), &[1, 99, 3][..]));
 }
 
 #[test]

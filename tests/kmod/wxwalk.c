@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Walks the kernel's page tables over an address range and over the same pages in the direct map.
- * insmod wxwalk.ko start=0x... size=...; then read /sys/module/wxwalk/parameters/{pages,executable,writable,both}.
+ * insmod wxwalk.ko start=0x... end=0x...; then read /sys/module/wxwalk/parameters/{pages,executable,writable,both}.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/vmalloc.h>
 #include <asm/pgtable.h>
 
-static ulong start, size;
+static ulong start, end;
 module_param(start, ulong, 0444);
-module_param(size, ulong, 0444);
+module_param(end, ulong, 0444);
 
 static uint pages, executable, writable, both, alias_executable;
 module_param(pages, uint, 0444);
@@ -26,7 +26,7 @@ static int __init wxwalk_init(void)
 {
 	ulong at;
 
-	for (at = start & PAGE_MASK; at < start + size; at += PAGE_SIZE) {
+	for (at = start & PAGE_MASK; at < end; at += PAGE_SIZE) {
 		uint level;
 		pte_t *pte = lookup_address(at, &level);
 		struct page *page;

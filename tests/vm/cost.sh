@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# vm: --icount
 # Deterministic cost: instructions a packet under -icount (vm/run --icount), by BPF_PROG_TEST_RUN.
 # Under -icount one instruction is one nanosecond, so the kernel's duration is a count of instructions.
 . /host/lib.sh
@@ -19,6 +20,7 @@ mkdir -p /sys/fs/bpf/cost
 for p in null l4drop; do
 	[ -f "/host/$p.bpf.o" ] && ok "load $p in eBPF" bpftool prog load "/host/$p.bpf.o" "/sys/fs/bpf/cost/$p" type xdp
 done
+ok "null eBPF program is there" test -e /sys/fs/bpf/cost/null
 null=$(cost /sys/fs/bpf/cost/null /tmp/pass.bin)
 echo "# null eBPF program: $null instructions a packet"
 if [ -e /sys/fs/bpf/cost/l4drop ]; then

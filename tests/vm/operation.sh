@@ -11,7 +11,7 @@ ok "an object signed by openssl" wasmkc load /host/openssl.kwo --name by-openssl
 ok "an object signed by sign-file" wasmkc load /host/sign-file.kwo --name by-sign-file
 ok "unload by-openssl" wasmkc unload by-openssl
 ok "unload by-sign-file" wasmkc unload by-sign-file
-fails_with "a signed module is no object" "wkc.meta" wasmkc load /host/signed-module.ko
+fails_with "a signed module is no object" "kernel module, not an object" wasmkc load /host/signed-module.ko
 ok "a signed object is no module" sh -c '! insmod /host/pass.kwo'
 
 ok "load" wasmkc load /host/pass.kwo

@@ -7,9 +7,7 @@ ok "load" wasmkc load /host/l4drop.kwo
 symbol() { echo "0x$(awk -v s="$1" '$3 == s { print $1; exit }' /proc/kallsyms)"; }
 # walk FROM TO: loads the walking module over [FROM, TO) and prints PAGES EXECUTABLE WRITABLE BOTH ALIAS.
 walk() {
-	from=$(symbol "$1")
-	to=$(symbol "$2")
-	insmod /host/wxwalk.ko start=$((from)) size=$((to - from)) || return 1
+	insmod /host/wxwalk.ko start="$(symbol "$1")" end="$(symbol "$2")" || return 1
 	(cd /sys/module/wxwalk/parameters && echo "$(cat pages) $(cat executable) $(cat writable) $(cat both) $(cat alias_executable)")
 	rmmod wxwalk
 }
@@ -23,8 +21,12 @@ equal "text: there are pages" "$([ "$1" -gt 0 ] && echo yes)" yes
 # shellcheck disable=SC2046
 set -- $(walk wkc_arena_rodata wkc_arena_rodata_end)
 echo "# rodata: pages $1 executable $2 writable $3 both $4 executable aliases $5"
+equal "rodata: there are pages" "$([ "$1" -gt 0 ] && echo yes)" yes
 equal "rodata: no page is executable" "$2" 0
 equal "rodata: no page is writable" "$3" 0
-# The positive control: an ordinary writable page is seen as such.
+# The positive control: the walker sees what is writable.
+# shellcheck disable=SC2046
+set -- $(walk __bss_start __bss_stop)
+equal "control: the kernel's own data is seen as writable" "$([ "$3" -gt 0 ] && echo yes)" yes
 ok "unload" wasmkc unload l4drop
 finish

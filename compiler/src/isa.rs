@@ -10,21 +10,23 @@ use crate::CompileError;
 /// Calling convention of every generated function and of the runtime's symbols.
 pub const CALL_CONV: CallConv = CallConv::SystemV;
 
+/// Results that the convention returns in registers. The code generator's way to return more takes the first
+/// argument's register, which holds the call block's address in every function.
+pub const MAX_RESULTS: usize = 2;
+
 /// x86_64, baseline instructions, integers only in effect: the translator makes no float or vector value.
 pub fn x86_64() -> Result<OwnedTargetIsa, CompileError> {
-    const FLAGS: [(&str, &str); 9] = [
+    const FLAGS: [(&str, &str); 8] = [
         ("opt_level", "speed"),
         ("is_pic", "false"),
         // Kernel backtraces walk rbp, and `wkc_ret` does `leave`.
         ("preserve_frame_pointers", "true"),
         // Prologues check the stack themselves (translate/trap.rs).
         ("enable_probestack", "false"),
-        // More than two results: the caller passes an area of its own frame.
-        ("enable_multi_ret_implicit_sret", "true"),
         // Bounds and masks are made in translate/bounds.rs.
         ("enable_heap_access_spectre_mitigation", "false"),
         ("enable_table_access_spectre_mitigation", "false"),
-        ("unwind_info", "true"),
+        ("unwind_info", "false"),
         ("enable_verifier", "true"),
     ];
     let internal = |e: &dyn std::fmt::Display| CompileError::internal("isa", e);

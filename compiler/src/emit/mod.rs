@@ -4,22 +4,20 @@
 //! ```text
 //! mod        compile one function, collect what the tables need
 //! constants  cuts the constant pool off the code's end
+//! dead       drops instructions that nothing reaches
 //! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
 //! layout     all functions to one .text and one .rodata
 //! stack      bound of stack use over the call graph
 //! ```
 
 mod constants;
+mod dead;
 mod layout;
 mod returns;
 mod stack;
 
 use cranelift_codegen::{
-    CodegenError, Context, FinalizedRelocTarget,
-    binemit::Reloc,
-    control::ControlPlane,
-    ir,
-    isa::{TargetIsa, unwind::UnwindInfo},
+    CodegenError, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir, isa::TargetIsa,
 };
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
@@ -89,8 +87,6 @@ pub struct Compiled {
     pub lines: Vec<LineRow>,
     /// Stack bytes it takes, return address included.
     pub stack: u32,
-    /// For `.debug_frame`.
-    pub unwind: Option<UnwindInfo>,
 }
 
 /// Compiles every function.
@@ -122,7 +118,6 @@ fn function(
         other => internal(&other),
     })?;
     let compiled = context.take_compiled_code().ok_or_else(|| internal(&"no code"))?;
-    let unwind = compiled.create_unwind_info(isa).map_err(|e| internal(&e))?;
     let buffer = &compiled.buffer;
     let frame = buffer.frame_layout().map_or(0, |f| f.frame_to_fp_offset);
     if frame > MAX_FRAME_BYTES {
@@ -139,7 +134,6 @@ fn function(
         lines,
         // Return address and saved rbp lie above the frame.
         stack: frame + 16,
-        unwind,
     };
     for reloc in buffer.relocs() {
         let target = target(&context.func, &reloc.target).ok_or_else(|| internal(&"unknown relocation target"))?;
@@ -153,6 +147,7 @@ fn function(
         out.fixups.push(Fixup { at: reloc.offset, target: Target::Symbol(target), addend: reloc.addend });
     }
     constants::separate(&mut out).map_err(|e| internal(&e))?;
+    dead::remove(&mut out).map_err(|e| internal(&e))?;
     returns::replace(&mut out).map_err(|e| internal(&e))?;
     if matches!(symbol, Symbol::Function(index) if module.entries.contains(index)) {
         prepend(&mut out, &ENDBR);

@@ -67,7 +67,6 @@ mod tests {
             traps: vec![],
             lines: vec![],
             stack,
-            unwind: None,
         }
     }
 

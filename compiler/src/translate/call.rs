@@ -31,7 +31,7 @@ impl Translator<'_, '_, '_> {
     fn call(&mut self, index: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = module.function_type(index);
-        let signature = signature(ty).map_err(|ty| super::not_integer(module.place(self.index, self.offset), ty))?;
+        let signature = signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let callee = self.callee(Symbol::Function(index), || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
@@ -44,8 +44,7 @@ impl Translator<'_, '_, '_> {
     fn call_indirect(&mut self, type_index: u32, table: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = &module.types[type_index as usize];
-        let place = || module.place(self.index, self.offset);
-        let signature = super::table::signature(ty).map_err(|ty| super::not_integer(place(), ty))?;
+        let signature = super::table::signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let index = self.pop();
         let size = self.iconst32(module.tables[table as usize].elements.len() as u32);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);

@@ -32,7 +32,12 @@ use cranelift_codegen::{
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{FuncType, FunctionBody, Operator, ValType};
 
-use crate::{CompileError, Options, isa::CALL_CONV, module::Module, names};
+use crate::{
+    CompileError, Options,
+    isa::{CALL_CONV, MAX_RESULTS},
+    module::Module,
+    names,
+};
 pub use symbol::Symbol;
 
 /// One function ready for the code generator.
@@ -75,7 +80,7 @@ fn function(
     body: Option<&FunctionBody<'_>>,
 ) -> Result<Function, CompileError> {
     let place = module.place(index, body.map_or(0, |b| b.range().start));
-    let signature = signature(module.function_type(index)).map_err(|ty| not_integer(place.clone(), ty))?;
+    let signature = signature(module.function_type(index)).map_err(|r| r.at(place))?;
     let symbol = if body.is_some() { Symbol::Function(index) } else { Symbol::Thunk(index) };
     let mut clif = Function::with_name_signature(UserFuncName::User(symbol.external()), signature);
     let builder = FunctionBuilder::new(&mut clif, context);
@@ -88,8 +93,17 @@ fn function(
     Ok(clif)
 }
 
-fn not_integer(place: crate::Place, ty: ValType) -> CompileError {
-    CompileError::UnsupportedInFunction { place, what: format!("type {ty}"), advice: float_advice(ty) }
+/// Why a type or signature is refused.
+#[derive(Debug)]
+struct Refused {
+    what: String,
+    advice: &'static str,
+}
+
+impl Refused {
+    fn at(self, place: crate::Place) -> CompileError {
+        CompileError::UnsupportedInFunction { place, what: self.what, advice: self.advice }
+    }
 }
 
 fn float_advice(ty: ValType) -> &'static str {
@@ -101,16 +115,20 @@ fn float_advice(ty: ValType) -> &'static str {
 }
 
 /// CLIF type of an integer type.
-fn clif_type(ty: ValType) -> Result<Type, ValType> {
+fn clif_type(ty: ValType) -> Result<Type, Refused> {
     match ty {
         ValType::I32 => Ok(types::I32),
         ValType::I64 => Ok(types::I64),
-        other => Err(other),
+        other => Err(Refused { what: format!("type {other}"), advice: float_advice(other) }),
     }
 }
 
-/// `(call block, parameters...) -> results`; the offending type if one is no integer.
-fn signature(ty: &FuncType) -> Result<Signature, ValType> {
+/// `(call block, parameters...) -> results`.
+fn signature(ty: &FuncType) -> Result<Signature, Refused> {
+    if ty.results().len() > MAX_RESULTS {
+        let what = format!("a function with {} results", ty.results().len());
+        return Err(Refused { what, advice: "; return at most two values, the rest through memory" });
+    }
     let mut out = Signature::new(CALL_CONV);
     out.params.push(AbiParam::new(types::I64));
     for param in ty.params() {
@@ -291,7 +309,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     }
 
     fn ty(&self, ty: ValType) -> Result<Type, CompileError> {
-        clif_type(ty).map_err(|ty| not_integer(self.module.place(self.index, self.offset), ty))
+        clif_type(ty).map_err(|r| r.at(self.module.place(self.index, self.offset)))
     }
 
     fn push(&mut self, value: Value) {

@@ -13,9 +13,9 @@ use cranelift_codegen::{
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmkc_abi::trap::TrapCode;
-use wasmparser::{FuncType, ValType};
+use wasmparser::FuncType;
 
-use super::{Symbol, control, import, trap};
+use super::{Refused, Symbol, control, import, trap};
 use crate::{CompileError, module::Module};
 
 /// The dispatchers in use, numbered in the order of their first call.
@@ -35,7 +35,7 @@ enum Element {
 }
 
 /// The callee's signature with the index at its end.
-pub fn signature(ty: &FuncType) -> Result<Signature, ValType> {
+pub fn signature(ty: &FuncType) -> Result<Signature, Refused> {
     let mut out = super::signature(ty)?;
     out.params.push(AbiParam::new(types::I32));
     Ok(out)
@@ -81,7 +81,7 @@ impl Dispatchers {
     ) -> Result<Function, CompileError> {
         let (table, ty) = self.wanted[number as usize];
         let callee_type = &module.types[ty as usize];
-        let internal = |ty| CompileError::internal("translate", format!("dispatcher with type {ty}"));
+        let internal = |r: Refused| CompileError::internal("translate", format!("dispatcher with {}", r.what));
         let name = UserFuncName::User(Symbol::Dispatcher(number).external());
         let mut clif = Function::with_name_signature(name, signature(callee_type).map_err(internal)?);
         let callee_signature = super::signature(callee_type).map_err(internal)?;

@@ -1,0 +1,9 @@
+;; stage: clif
+;; The entry charges for what lies outside the loops, each header for its own operators.
+(module
+  (func (export "xdp") (result i32) (local $n i32)
+    (loop $outer
+      (loop $inner
+        (br_if $inner (i32.const 0)))
+      (br_if $outer (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 9))))
+    (i32.const 2)))

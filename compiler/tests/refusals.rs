@@ -1,0 +1,224 @@
+//! Everything that must not become an object, each by its name: the error, who is to blame, and that the
+//! message says where and what to do.
+
+use wasmkc_compiler::{Blame, CompileError, Options, compile};
+
+fn refuse_with(wat: &str, options: &Options) -> CompileError {
+    let wasm = wat::parse_str(wat).expect("well-formed text");
+    compile(&wasm, options).map(|_| ()).expect_err("must be refused")
+}
+
+fn refuse(wat: &str) -> CompileError {
+    refuse_with(wat, &Options::default())
+}
+
+/// The message has all of `parts`.
+fn says(error: &CompileError, blame: Blame, parts: &[&str]) {
+    let text = error.to_string();
+    assert_eq!(error.blame(), blame, "{text}");
+    for part in parts {
+        assert!(text.contains(part), "`{part}` is not in: {text}");
+    }
+}
+
+const XDP: &str = r#"(func (export "xdp") (result i32) (i32.const 2))"#;
+
+#[test]
+fn not_a_wasm_file() {
+    for bytes in [&b""[..], b"\x7fELF\x02\x01\x01\0", b"(module)", b"\0asm\x0d\0\x01\0"] {
+        let error = compile(bytes, &Options::default()).map(|_| ()).expect_err("must be refused");
+        assert!(matches!(error, CompileError::NotWasm), "{error}");
+        says(&error, Blame::Wasm, &["not a wasm file", "wasm32"]);
+    }
+}
+
+#[test]
+fn invalid_wasm_gives_the_validators_message_and_offset() {
+    let mut wasm = wat::parse_str(format!("(module {XDP})")).expect("wat");
+    // i32.const 2 becomes i64.const 2.
+    let at = wasm.windows(3).position(|w| w == [0x41, 2, 0x0b]).expect("constant");
+    wasm[at] = 0x42;
+    let error = compile(&wasm, &Options::default()).map(|_| ()).expect_err("must be refused");
+    assert!(matches!(error, CompileError::Invalid { offset, .. } if offset >= at && offset < at + 3), "{error}");
+    says(&error, Blame::Wasm, &["type mismatch", "offset 0x"]);
+}
+
+#[test]
+fn truncated_wasm_is_refused_at_every_length() {
+    let wasm = wat::parse_str(format!("(module (memory 1) (data (i32.const 0) \"abc\") {XDP})")).expect("wat");
+    let mut accepted = Vec::new();
+    for len in 0..wasm.len() {
+        if let Ok(object) = compile(&wasm[..len], &Options::default()) {
+            accepted.push((len, object.bytes.len()));
+        }
+    }
+    // What is left when only the data section's bytes are cut has no data, and is a filter all the same,
+    // unless sections announce each other; here the data count section is absent.
+    assert!(accepted.len() <= 1, "accepted at {accepted:?}");
+}
+
+#[test]
+fn import_that_the_abi_lacks() {
+    let error = refuse(&format!(r#"(module (import "env" "memcpy" (func (param i32 i32 i32) (result i32))) {XDP})"#));
+    assert!(matches!(&error, CompileError::UnknownImport { name, .. } if name == "memcpy"), "{error}");
+    says(&error, Blame::Wasm, &["env.memcpy", "offset 0x", "define it"]);
+    let error = refuse(&format!(r#"(module (import "xdp" "ktime_ns" (func (result i64))) {XDP})"#));
+    says(&error, Blame::Wasm, &["did you mean `kernel.ktime_ns`?"]);
+    let error = refuse(&format!(r#"(module (import "env" "memory" (memory 1)) {XDP})"#));
+    says(&error, Blame::Wasm, &["env.memory"]);
+}
+
+#[test]
+fn import_with_another_signature() {
+    let error = refuse(&format!(r#"(module (import "xdp" "load8" (func (param i64) (result i32))) {XDP})"#));
+    assert!(matches!(&error, CompileError::ImportSignature { .. }), "{error}");
+    says(&error, Blame::Wasm, &["xdp.load8", "(i64) -> i32", "(i32) -> i32", "offset 0x"]);
+    let error = refuse(&format!(r#"(module (import "kernel" "cpu" (memory 1)) {XDP})"#));
+    says(&error, Blame::Wasm, &["kernel.cpu", "a memory", "() -> i32"]);
+}
+
+#[test]
+fn import_that_needs_a_memory() {
+    let error = refuse(&format!(r#"(module (import "kernel" "log" (func (param i32 i32) (result i32))) {XDP})"#));
+    assert!(matches!(&error, CompileError::ImportNeedsMemory { .. }), "{error}");
+    let error = refuse(&format!(r#"(module (import "xdp" "copy_in" (func (param i32 i32 i32))) {XDP})"#));
+    says(&error, Blame::Wasm, &["xdp.copy_in", "define a memory"]);
+}
+
+#[test]
+fn no_xdp_export() {
+    let error = refuse("(module (func (result i32) (i32.const 2)))");
+    assert!(matches!(error, CompileError::NoXdp), "{error}");
+    says(&error, Blame::Wasm, &["xdp: () -> i32", "export_name"]);
+}
+
+#[test]
+fn entry_of_another_type() {
+    let error = refuse(r#"(module (func (export "xdp") (param i32) (result i32) (i32.const 2)))"#);
+    assert!(matches!(error, CompileError::EntryType { name: "xdp", .. }), "{error}");
+    says(&error, Blame::Wasm, &["(i32) -> i32", "() -> i32"]);
+    let error = refuse(r#"(module (memory (export "xdp") 1))"#);
+    says(&error, Blame::Wasm, &["`xdp` is a memory"]);
+    let error = refuse(r#"(module (import "xdp" "len" (func (result i32))) (export "xdp" (func 0)))"#);
+    says(&error, Blame::Wasm, &["imported"]);
+    let error = refuse(&format!(r#"(module (func (export "init") (result i32) (i32.const 0)) {XDP})"#));
+    assert!(matches!(error, CompileError::EntryType { name: "init", .. }), "{error}");
+}
+
+#[test]
+fn memory_above_the_limit() {
+    let error = refuse(&format!("(module (memory 257) {XDP})"));
+    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 257, limit: 256 }), "{error}");
+    says(&error, Blame::Limit, &["257 pages", "256", "stack-size"]);
+    let options = Options { max_memory_pages: Some(2), ..Options::default() };
+    let error = refuse_with(&format!("(module (memory 3) {XDP})"), &options);
+    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 3, limit: 2 }), "{error}");
+}
+
+#[test]
+fn memories_of_other_kinds() {
+    for (memory, what) in
+        [("(memory i64 1)", "64-bit"), ("(memory 1 1 shared)", "shared"), ("(memory 1) (memory 1)", "second")]
+    {
+        says(&refuse(&format!("(module {memory} {XDP})")), Blame::Unsupported, &[what, "offset 0x"]);
+    }
+}
+
+#[test]
+fn floats_name_function_and_offset() {
+    let error = refuse(&format!(
+        "(module (func $average (param i32) (result i32) (i32.trunc_f32_s (f32.convert_i32_s (local.get 0)))) {XDP})"
+    ));
+    assert!(
+        matches!(&error, CompileError::UnsupportedInFunction { place, .. } if place.name == "average" && place.index == 0)
+    );
+    says(&error, Blame::Unsupported, &["`average` (index 0)", "offset 0x", "`f32.convert_i32_s`", "fixed point"]);
+    for function in [
+        "(func $f (param f64))",
+        "(func $f (result f32) (unreachable))",
+        "(func $f (local f64))",
+        "(func $f (block (result f64) (f64.const 0)) (drop))",
+    ] {
+        let error = refuse(&format!("(module {function} {XDP})"));
+        says(&error, Blame::Unsupported, &["`f` (index 0)", "offset 0x"]);
+    }
+    says(&refuse(&format!("(module (global f32 (f32.const 1)) {XDP})")), Blame::Unsupported, &["global 0", "f32"]);
+}
+
+#[test]
+fn simd_and_other_proposals_by_name() {
+    for (body, name) in [
+        ("(drop (v128.const i64x2 0 0))", "`v128.const`"),
+        ("(drop (i32.atomic.load (i32.const 0)))", "`i32.atomic.load`"),
+        ("(drop (ref.null func))", "`ref.null`"),
+        ("(table.set 0 (i32.const 0) (ref.null func))", "`ref.null`"),
+        ("(drop (table.size 0))", "`table.size`"),
+        ("(table.copy (i32.const 0) (i32.const 0) (i32.const 0))", "`table.copy`"),
+        ("(elem.drop 0)", "`elem.drop`"),
+        ("(return_call $f)", "`return_call`"),
+    ] {
+        let error = refuse(&format!("(module (memory 1) (table 1 funcref) (elem func $f) (func $f {body}) {XDP})"));
+        says(&error, Blame::Unsupported, &[name, "`f` (index 0)", "offset 0x"]);
+    }
+    says(&refuse(&format!("(module (tag) {XDP})")), Blame::Unsupported, &["exception tag"]);
+    says(&refuse(&format!("(module (table 1 externref) {XDP})")), Blame::Unsupported, &["externref"]);
+}
+
+#[test]
+fn more_than_two_results() {
+    let error = refuse(&format!("(module (func $f (result i32 i32 i32) (unreachable)) {XDP})"));
+    says(&error, Blame::Unsupported, &["3 results", "at most two"]);
+}
+
+#[test]
+fn segments_outside() {
+    let error = refuse(&format!("(module (memory 1) (data (i32.const 65535) \"ab\") {XDP})"));
+    assert!(matches!(error, CompileError::SegmentOutOfBounds { kind: "data", index: 0, end: 65537, .. }), "{error}");
+    let error = refuse(&format!("(module (memory 1) (data (i32.const -1) \"\") {XDP})"));
+    says(&error, Blame::Wasm, &["would trap"]);
+    let error = refuse(&format!("(module (table 1 funcref) (elem (i32.const 1) $f) (func $f) {XDP})"));
+    assert!(matches!(error, CompileError::SegmentOutOfBounds { kind: "element", .. }), "{error}");
+}
+
+#[test]
+fn options_that_no_object_can_carry() {
+    let wat = format!("(module {XDP})");
+    for (options, name) in [
+        (Options { fuel: 0, ..Options::default() }, "fuel"),
+        (Options { fuel: 10_000_001, ..Options::default() }, "fuel"),
+        (Options { max_memory_pages: Some(257), ..Options::default() }, "max_memory_pages"),
+        (Options { note: "x".repeat(257), ..Options::default() }, "note"),
+        (Options { name: "a/b".to_owned(), ..Options::default() }, "name"),
+        (Options { name: "x".repeat(32), ..Options::default() }, "name"),
+    ] {
+        let error = refuse_with(&wat, &options);
+        assert!(matches!(&error, CompileError::Option { option, .. } if *option == name), "{error}");
+    }
+}
+
+#[test]
+fn a_frame_beyond_the_stack() {
+    // 400 values that are all alive over a call.
+    let gets: String = (0..400).map(|n| format!("(i64.load offset={} (i32.const 0))", n * 8)).collect();
+    let ors = "(i64.or)".repeat(399);
+    let error = refuse(&format!(
+        "(module (memory 1) (func $g) (func $f (result i64) {gets} (call $g) (memory.fill (i32.const 0) (i32.const 0) (i32.const 9)) {ors}) {XDP})"
+    ));
+    assert!(matches!(&error, CompileError::FunctionTooLarge { place, .. } if place.name == "f"), "{error}");
+    says(&error, Blame::Limit, &["bytes of stack", "2048", "split the function"]);
+}
+
+#[test]
+fn counts_above_their_limits() {
+    let globals = "(global (mut i32) (i32.const 0))".repeat(1025);
+    let error = refuse(&format!("(module {globals} {XDP})"));
+    assert!(matches!(&error, CompileError::Limit { found: 1025, limit: 1024, .. }), "{error}");
+    let passive = "(data \"x\")".repeat(257);
+    let error = refuse(&format!("(module (memory 1) {passive} {XDP})"));
+    says(&error, Blame::Limit, &["passive data segments", "257", "256"]);
+    let error = refuse(&format!("(module (table 70000 funcref) {XDP})"));
+    says(&error, Blame::Limit, &["elements"]);
+    let bytes = "a".repeat(1 << 20);
+    let error = refuse(&format!("(module (memory 1) (data \"{bytes}b\") {XDP})"));
+    says(&error, Blame::Limit, &["constants"]);
+}

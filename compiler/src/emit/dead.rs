@@ -1,0 +1,105 @@
+//! Drops instructions that nothing reaches, so that every byte of a function means something to the audit.
+//!
+//! Cranelift threads jumps through blocks that only jump on, and leaves such a block behind where it cannot
+//! take it back. Comes after `constants` (there are instructions only) and before `returns`.
+
+use std::collections::BTreeMap;
+
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
+
+use super::Compiled;
+
+/// An instruction and whether control reaches it.
+struct Step {
+    instruction: Instruction,
+    reached: bool,
+}
+
+/// Moves what is reached together.
+pub fn remove(out: &mut Compiled) -> Result<(), String> {
+    let mut steps: BTreeMap<u32, Step> = Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE)
+        .iter()
+        .map(|instruction| (instruction.ip() as u32, Step { instruction, reached: false }))
+        .collect();
+    mark(&mut steps)?;
+    if steps.values().all(|s| s.reached) {
+        return Ok(());
+    }
+    let mut code = Vec::with_capacity(out.code.len());
+    let mut moved: BTreeMap<u32, u32> = BTreeMap::new();
+    for (at, step) in steps.iter().filter(|(_, s)| s.reached) {
+        moved.insert(*at, code.len() as u32);
+        code.extend_from_slice(&out.code[*at as usize..step.instruction.next_ip() as usize]);
+    }
+    for (at, step) in steps.iter().filter(|(_, s)| s.reached) {
+        if let Some(target) = branch_target(&step.instruction) {
+            let end = moved[at] as usize + step.instruction.len();
+            if step.instruction.len() < 5 {
+                return Err(format!("short branch at {at:#x}"));
+            }
+            let distance = i64::from(moved[&target]) - end as i64;
+            code[end - 4..end].copy_from_slice(&(distance as i32).to_le_bytes());
+        }
+    }
+    // What points at or into an instruction moves with it; what points into a dropped one goes.
+    let place = |at: u32| {
+        let (start, step) = steps.range(..=at).next_back()?;
+        step.reached.then(|| moved[start] + (at - start))
+    };
+    out.fixups.retain_mut(|f| place(f.at).map(|at| f.at = at).is_some());
+    out.traps.retain_mut(|t| place(t.site - 1).map(|at| t.site = at + 1).is_some());
+    for line in &mut out.lines {
+        line.at = moved.range(line.at..).next().map_or(code.len() as u32, |(_, at)| *at);
+    }
+    out.code = code;
+    Ok(())
+}
+
+fn branch_target(instruction: &Instruction) -> Option<u32> {
+    let branches =
+        matches!(instruction.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch);
+    branches.then(|| instruction.near_branch_target() as u32)
+}
+
+fn mark(steps: &mut BTreeMap<u32, Step>) -> Result<(), String> {
+    let mut work = vec![0];
+    while let Some(at) = work.pop() {
+        let step = steps.get_mut(&at).ok_or_else(|| format!("control leads to {at:#x}, where nothing starts"))?;
+        if std::mem::replace(&mut step.reached, true) {
+            continue;
+        }
+        work.extend(branch_target(&step.instruction));
+        let ends = step.instruction.mnemonic() == Mnemonic::Ud2
+            || matches!(step.instruction.flow_control(), FlowControl::UnconditionalBranch | FlowControl::Return);
+        if !ends {
+            work.push(step.instruction.next_ip() as u32);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Fixup, LineRow, Target, TrapSite},
+        *,
+    };
+    use crate::translate::Symbol;
+
+    #[test]
+    fn a_dead_jump_goes_and_the_rest_moves() {
+        let mut out = Compiled {
+            symbol: Symbol::Function(0),
+            // 0: je 0xd; 6: ud2; 8: jmp 6 (dead); d: call; 12: ud2
+            code: vec![0x0f, 0x84, 7, 0, 0, 0, 0x0f, 0x0b, 0xe9, 0xf9, 0xff, 0xff, 0xff, 0xe8, 0, 0, 0, 0, 0x0f, 0x0b],
+            constants: vec![],
+            fixups: vec![Fixup { at: 0xe, target: Target::Symbol(Symbol::Trap(1)), addend: -4 }],
+            traps: vec![TrapSite { site: 0x12, wasm_offset: 1, code: 1 }],
+            lines: vec![LineRow { at: 8, wasm_offset: 1 }],
+            stack: 16,
+        };
+        remove(&mut out).expect("removed");
+        assert_eq!(out.code, [0x0f, 0x84, 2, 0, 0, 0, 0x0f, 0x0b, 0xe8, 0, 0, 0, 0, 0x0f, 0x0b]);
+        assert_eq!((out.fixups[0].at, out.traps[0].site, out.lines[0].at), (9, 13, 8));
+    }
+}

@@ -98,6 +98,22 @@ rules! {
     StackAccess = "stack-access", "an access through rsp or rbp must stay in the frame and off the return address";
     /// A call to `wkc_trap` without its row, or a row without its call.
     TrapSite = "trap-site", "calls to wkc_trap and rows of .wkc.traps must match one to one";
+    /// A loop that charges nothing.
+    FuelFreeCycle = "fuel-free-cycle", "every way around a loop must pass a charge and its check";
+    /// A recursion that charges nothing.
+    FuelFreeRecursion = "fuel-free-recursion", "every circle of calls must pass a charge and its check";
+    /// Something else than a charge writes the fuel.
+    FuelWrite = "fuel-write", "the fuel may only be stored back less a charge";
+    /// A field of the call block beside the fuel is written.
+    CallBlock = "call-block-write", "a filter may write no other field of the call block than the fuel";
+    /// A helper without its price.
+    UnchargedHelper = "uncharged-helper", "a helper must be charged as its row says, right before it is called";
+    /// A bulk operation without its price.
+    UnchargedBulk = "uncharged-bulk", "a bulk operation must be charged by its length, right before it is called";
+    /// A callee or symbol that does not get the call block.
+    CallArgument = "call-argument", "functions, helpers and wkc_trap must get the call block's address in rdi";
+    /// A callee-saved register that is not given back.
+    CalleeSaved = "callee-saved", "rbx and r12 to r15 must be given back as they were";
 }
 
 /// A rule broken at one place.

@@ -10,10 +10,13 @@
 
 mod descent;
 mod finding;
+mod fuel;
 mod image;
 mod instruction;
 mod operand;
 mod stack;
+mod state;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +53,7 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     padding(&image, &mut findings);
     entries(&image, &mut findings);
     let mut bodies = Vec::with_capacity(image.functions.len());
+    let mut unpaid = Vec::new();
     for function in &image.functions {
         let before = findings.len();
         let body = descend(&image, function, &mut findings);
@@ -57,8 +61,12 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
         if findings.len() == before {
             stack::check(&body, &mut findings);
         }
+        if let (true, Some(start)) = (findings.len() == before, stack::prologue_end(&body)) {
+            unpaid.extend(fuel::check(&body, start, &mut findings));
+        }
         bodies.push(body);
     }
+    fuel::recursion(&bodies, &unpaid, &mut findings);
     trap_sites(&image, &bodies, &mut findings);
     if !findings.iter().any(|f| f.rule == Rule::Unreached) {
         relocations(&image, &bodies, &mut findings);

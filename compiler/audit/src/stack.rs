@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use iced_x86::{Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
-use crate::descent::{Body, Step};
+use crate::descent::Body;
 use crate::finding::{Finding, Rule};
 
 type Broken = (Rule, String);
@@ -47,7 +47,7 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
         if writes(Register::RBP) {
             findings.push(body.finding(step, Rule::Frame, "rbp is written behind the prologue"));
         }
-        let after = if writes(Register::RSP) { moved(step, depth) } else { Ok(depth) };
+        let after = if writes(Register::RSP) { moved(i, depth) } else { Ok(depth) };
         let after = after.unwrap_or_else(|(rule, detail)| {
             findings.push(body.finding(step, rule, detail));
             depth
@@ -69,7 +69,7 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// The offset behind `[endbr64] push rbp; mov rbp, rsp`.
-fn prologue_end(body: &Body<'_>) -> Option<u32> {
+pub fn prologue_end(body: &Body<'_>) -> Option<u32> {
     let mut steps = body.steps.range(body.function.start..).map(|(_, s)| &s.instruction);
     let mut push = steps.next()?;
     if push.mnemonic() == Mnemonic::Endbr64 {
@@ -85,8 +85,7 @@ fn prologue_end(body: &Body<'_>) -> Option<u32> {
 }
 
 /// The depth behind an instruction that writes rsp.
-fn moved(step: &Step, depth: u32) -> Result<u32, Broken> {
-    let i = &step.instruction;
+pub fn moved(i: &Instruction, depth: u32) -> Result<u32, Broken> {
     let size = i.immediate_or_zero();
     let after = match i.mnemonic() {
         // What the callee pops is what the call pushed.

@@ -82,6 +82,25 @@ impl Code {
         self.raw(&[0x0f, 0x0b])
     }
 
+    /// Takes `units` of fuel and traps if that is too much: rax is lost, rdi holds the call block.
+    pub fn charge(self, units: u8) -> Self {
+        // mov rax, [rdi + 24]; sub rax, units; mov [rdi + 24], rax; test rax, rax; jge over the trap
+        self.raw(&[0x48, 0x8b, 0x47, 24, 0x48, 0x83, 0xe8, units, 0x48, 0x89, 0x47, 24, 0x48, 0x85, 0xc0, 0x7d, 7])
+            .trap()
+    }
+
+    /// `call` of the function `to` bytes behind this one's start.
+    pub fn call_at(self, to: i32) -> Self {
+        let next = self.bytes.len() as i32 + 5;
+        self.raw(&[0xe8]).raw(&(to - next).to_le_bytes())
+    }
+
+    /// `jne` back to byte `to` of this function.
+    pub fn jne_at(self, to: usize) -> Self {
+        let back = to as i32 - (self.bytes.len() as i32 + 6);
+        self.raw(&[0x0f, 0x85]).raw(&back.to_le_bytes())
+    }
+
     /// `jmp wkc_ret`
     pub fn ret(self) -> Self {
         self.jmp("wkc_ret")

@@ -1,6 +1,8 @@
 //! Planted bytes: each forbidden thing in an otherwise valid object is refused by its rule's name.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod fuel;
 
 use common::{Code, Kwo, MOV_PASS, To};
 use wasmkc_abi::object::NONE;
@@ -59,13 +61,11 @@ fn an_appended_signature_is_tolerated() {
 
 #[test]
 fn trap_constant_helper_and_call_are_accepted() {
-    // sub rsp, 16; test edi, edi; je over; call wkc_trap; ud2; over: mov rax, [rip + .rodata + 8]
-    let code = Code::new().raw(&[0x48, 0x83, 0xec, 16, 0x85, 0xff, 0x74, 7]).trap();
-    let code = code.rodata(&[0x48, 0x8b, 0x05], 8).call("wkc_helper_cpu");
-    let call = code.bytes.len() as i32 + 5;
-    let to = (call as u32 + 12).next_multiple_of(16) as i32;
-    let code = code.raw(&[0xe8]).raw(&(to - call).to_le_bytes()).raw(&[0x48, 0x89, 0x04, 0x24]).ret();
-    assert!(code.bytes.len() <= to as usize);
+    // sub rsp, 16; mov [rsp], rdi; a charge; mov rax, [rip + .rodata + 8]; a helper; mov rdi, [rsp]; a call
+    let code = Code::new().raw(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x3c, 0x24]).charge(5);
+    let code = code.rodata(&[0x48, 0x8b, 0x05], 8).call("wkc_helper_cpu").raw(&[0x48, 0x8b, 0x3c, 0x24]);
+    let code = code.call_at(80).ret();
+    assert!(code.bytes.len() > 64 && code.bytes.len() <= 80);
     let mut kwo = Kwo::new(code).function(Code::new().raw(MOV_PASS).ret());
     kwo.rodata = vec![0; 16];
     kwo.helpers = vec![2];

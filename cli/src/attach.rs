@@ -9,14 +9,15 @@
 //!  5 HANDLE with the stub                a stub that only the loader holds, which   unload
 //!                                        does not count as attached
 //!  6 BPF_LINK_CREATE                     as before: the link ends with our fd       as before
-//!  7 mkdir in bpffs                      an empty folder besides                    the next attach or detach
+//!  7 mkdir in bpffs                      an empty folder besides                    attach, detach, unload
 //!  8 BPF_OBJ_PIN                         the attachment, complete                   detach
 //! ```
 //! Nothing outlives the process before the pin, so there is no state that `list` shows wrongly. An error
 //! in a step undoes the steps before it: descriptors close, a program loaded in step 2 is unloaded.
 
 use crate::error::{Error, Result};
-use crate::kernel::{bpf, device::Device, explain, text};
+use crate::kernel::device::{Device, Refused};
+use crate::kernel::{bpf, explain, text};
 use crate::pins::{self, Pin};
 use serde::Serialize;
 use std::os::fd::AsFd;
@@ -35,6 +36,8 @@ pub enum Mode {
 
 /// How long a stub may be counted after its link has gone: the kernel frees it after a grace period.
 const STUB_END: Duration = Duration::from_secs(2);
+
+const BUSY: i32 = nix::errno::Errno::EBUSY as i32;
 
 /// The index of interface `name` in this network namespace.
 pub fn interface(name: &str) -> Result<u32> {
@@ -83,19 +86,25 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
 /// if it is so with a pin in place, or for longer than that.
 pub fn unload(device: &Device, name: &str) -> Result<()> {
     let mut answer = device.unload(name);
-    let busy = |a: &std::result::Result<(), crate::kernel::device::Refused>| {
-        a.as_ref().is_err_and(|r| r.errno == nix::errno::Errno::EBUSY as i32)
-    };
+    let busy = |a: &std::result::Result<(), Refused>| a.as_ref().is_err_and(|r| r.errno == BUSY);
     if busy(&answer) && pins::all(Some(name))?.is_empty() {
         pins::wait_until(STUB_END, || {
             answer = device.unload(name);
             !busy(&answer)
         });
     }
-    answer.map_err(|refused| {
-        let where_to: Vec<String> =
-            pins::all(Some(name)).unwrap_or_default().iter().map(|p| format!("attached to {}", p.device)).collect();
-        explain(refused).context(format_args!("`{name}`")).details(where_to)
+    let Err(refused) = answer else {
+        pins::tidy(name);
+        return Ok(());
+    };
+    let is_busy = refused.errno == BUSY;
+    let on: Vec<String> =
+        pins::all(Some(name)).unwrap_or_default().iter().map(|p| format!("attached to {}", p.device)).collect();
+    let error = explain(refused).context(format_args!("`{name}`")).details(on);
+    Err(if is_busy {
+        error.help(format_args!("`wasmkc detach {name} --all` first; `bpftool link` shows who else holds it"))
+    } else {
+        error
     })
 }
 

@@ -98,6 +98,11 @@ impl Pin {
         }
     }
 
+    /// Whether its interface has gone, so that nothing but the pin is left.
+    pub fn is_dead(&self) -> Result<bool> {
+        Ok(self.open()?.is_none_or(|link| link.xdp.ifindex == 0))
+    }
+
     /// Pins `link` here.
     pub fn create(&self, link: &OwnedFd) -> Result<()> {
         let fail = |e: io::Error| Error::file("pin the link at", &self.path, &e);
@@ -128,6 +133,11 @@ impl Pin {
         }
         Ok(())
     }
+}
+
+/// Removes folders that a killed command left empty.
+pub fn tidy(program: &str) {
+    remove_empty_folders(Pin::of(program, "none").path());
 }
 
 /// Removes the program's folder and ours if nothing is pinned there any more.

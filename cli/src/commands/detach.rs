@@ -13,6 +13,7 @@ pub fn run(args: &Detach, json: bool) -> Result<()> {
     pins::check_mounted()?;
     let all = pins::all(Some(&args.name))?;
     let pins: Vec<Pin> = all.iter().filter(|p| args.dev.as_ref().is_none_or(|d| *d == p.device)).cloned().collect();
+    pins::tidy(&args.name);
     if let (Some(dev), true) = (&args.dev, pins.is_empty()) {
         let error = Error::new(format_args!("`{}` is not attached to {dev}", args.name));
         let on: Vec<&str> = all.iter().map(|p| p.device.as_str()).collect();

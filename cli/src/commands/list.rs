@@ -13,8 +13,12 @@ use wasmkc_abi::verdict::Verdict;
 pub fn run(json: bool) -> Result<()> {
     let mut programs = open()?.list().map_err(explain)?;
     programs.sort_by_key(|p| p.id);
-    let pins = pins::all(None)?;
-    let rows: Vec<Value> = programs.iter().map(|p| describe(p, &pins)).collect();
+    let mut places = Vec::new();
+    for pin in pins::all(None)? {
+        let gone = pin.is_dead()?;
+        places.push(Place { program: pin.program, device: pin.device, gone });
+    }
+    let rows: Vec<Value> = programs.iter().map(|p| describe(p, &places)).collect();
     emit(json, &rows, || {
         if rows.is_empty() {
             return "no program is loaded\n".into();
@@ -24,13 +28,24 @@ pub fn run(json: bool) -> Result<()> {
     })
 }
 
-fn describe(p: &Program, pins: &[pins::Pin]) -> Value {
+/// Where a program is attached, or was until the device went.
+struct Place {
+    program: String,
+    device: String,
+    gone: bool,
+}
+
+fn describe(p: &Program, places: &[Place]) -> Value {
     let name = text(&p.name);
-    let devices: Vec<&str> = pins.iter().filter(|pin| pin.program == name).map(|pin| pin.device.as_str()).collect();
+    let on = |gone| -> Vec<&str> {
+        let ours = places.iter().filter(|place| place.program == name && place.gone == gone);
+        ours.map(|place| place.device.as_str()).collect()
+    };
     json!({
         "name": name,
         "id": p.id,
-        "devices": devices,
+        "devices": on(false),
+        "gone_devices": on(true),
         "attached": p.attached,
         "disabled": p.disabled != 0,
         "trap_verdict": Verdict::from_u32(p.trap_verdict).map(Verdict::name),
@@ -46,7 +61,9 @@ fn describe(p: &Program, pins: &[pins::Pin]) -> Value {
 }
 
 fn line(p: &Program, row: &Value) -> Vec<String> {
-    let devices: Vec<&str> = row["devices"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let names = |key: &str| row[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>();
+    let mut devices: Vec<String> = names("devices").into_iter().map(str::to_owned).collect();
+    devices.extend(names("gone_devices").into_iter().map(|d| format!("{d} (gone)")));
     let state = match (p.disabled != 0, p.attached) {
         (true, _) => "disabled",
         (false, 0) => "loaded",
@@ -59,7 +76,7 @@ fn line(p: &Program, row: &Value) -> Vec<String> {
     };
     vec![
         text(&p.name),
-        if devices.is_empty() { "-".into() } else { devices.join(",") },
+        if devices.is_empty() { "-".into() } else { devices.join(", ") },
         state.into(),
         then,
         p.text_bytes.to_string(),
@@ -75,5 +92,37 @@ fn after_trap(number: u32) -> &'static str {
         AFTER_TRAP_RESET => "reset",
         AFTER_TRAP_DISABLE => "disable",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_has_gone_is_told_from_one_that_is_there() {
+        let mut p = Program {
+            name: [0; 32],
+            id: 1,
+            attached: 1,
+            flags: FLAG_AUTHOR_TRUSTED,
+            hooks: 1,
+            trap_verdict: 1,
+            after_trap: AFTER_TRAP_DISABLE,
+            text_bytes: 5,
+            instances: 2,
+            memory_bytes: 6,
+            fuel: 7,
+            text_sha256: [0xab; 32],
+            disabled: 0,
+            trap_limit: 3,
+        };
+        p.name[..1].copy_from_slice(b"f");
+        let place = |device: &str, gone| Place { program: "f".into(), device: device.into(), gone };
+        let row = describe(&p, &[place("eth0", false), place("eth1", true)]);
+        assert_eq!((&row["devices"], &row["gone_devices"]), (&json!(["eth0"]), &json!(["eth1"])));
+        assert_eq!((&row["author_trusted"], &row["trap_verdict"]), (&json!(true), &json!("drop")));
+        let cells = line(&p, &row);
+        assert_eq!(cells[..4], ["f", "eth0, eth1 (gone)", "attached", "drop, disable after 3"]);
     }
 }

@@ -33,7 +33,7 @@ pub fn run(args: &Trust, json: bool) -> Result<()> {
             emit(json, &json!({ "keys": keys, "locked": locked }), || {
                 let state = if locked { "locked" } else { "open: `wasmkc trust lock` closes it" };
                 let lines: String = keys.iter().map(|k| format!("{k}\n")).collect();
-                format!("{lines}{} keys, {state}\n", keys.len())
+                format!("{lines}trusted keys: {}, {state}\n", keys.len())
             })
         }
     }

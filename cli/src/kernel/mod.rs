@@ -49,7 +49,11 @@ pub fn open_error(cause: &std::io::Error) -> Error {
 /// The words for a refused request: the loader's own text if it gave one, else the errno's.
 pub fn explain(refused: Refused) -> Error {
     let Refused { request, errno, text } = refused;
-    let what = if text.is_empty() { std::io::Error::from_raw_os_error(errno).to_string() } else { text };
+    let what = match (text.is_empty(), errno) {
+        (false, _) => text,
+        (true, libc::ENOENT) => "no program of that name is loaded".to_owned(),
+        (true, errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+    };
     let doing = match request {
         "LOAD" => "the loader refuses the object",
         "UNLOAD" => "cannot unload",
@@ -94,9 +98,6 @@ fn hint(request: &str, errno: i32) -> Option<&'static str> {
         }
         ("LOAD", libc::ENOMEM) => {
             "instances of all CPUs count: build with a smaller --max-memory, unload others, or raise the module's parameter `budget`"
-        }
-        ("UNLOAD", libc::EBUSY) => {
-            "`wasmkc detach NAME --all` first; `wasmkc list` and `bpftool link` show where it is attached"
         }
         (_, libc::ENOENT) => "`wasmkc list` shows the names of the loaded programs",
         (_, libc::ENOTTY) => "the module is of another release: install module and command of one release",
@@ -147,9 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn unload_while_attached_says_detach() {
-        let refused = Refused { request: "UNLOAD", errno: libc::EBUSY, text: String::new() };
-        assert!(explain(refused).render(false).contains("wasmkc detach"));
+    fn a_program_that_does_not_exist_is_said_to_be_so() {
+        let refused = Refused { request: "STATS", errno: libc::ENOENT, text: String::new() };
+        let text = explain(refused).render(false);
+        assert!(text.contains("no program of that name") && text.contains("wasmkc list"), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out/target" CARGO_ENCODED_RUSTFLAGS=$(print
 	-Zbuild-std=core,alloc -Zbuild-std-features=
 
 roots="wkc_core_load wkc_core_free wkc_core_instantiate wkc_core_trap_lookup"
-undefined= keep=
+undefined='' keep=''
 for s in $roots; do undefined="$undefined -u $s" keep="$keep --keep-global-symbol=$s"; done
 # shellcheck disable=SC2086
 "$ld" -m elf_x86_64 -r --gc-sections $undefined -T prelink.lds \
@@ -35,9 +35,9 @@ for s in $roots; do undefined="$undefined -u $s" keep="$keep --keep-global-symbo
 
 allowed='^(wkc_plat_[a-z0-9_]+|memcpy|memset|memmove|memcmp|__x86_return_thunk|__x86_indirect_thunk_r[a-z0-9]+)$'
 strange=$("$nm" -u "$out/wkc_core.tmp.o" | awk '{ print $NF }' | grep -Ev "$allowed" || true)
-[ -z "$strange" ] || { echo "$0: undefined symbols that the kernel does not give:" $strange >&2; exit 1; }
+[ -z "$strange" ] || { echo "$0: undefined symbols that the kernel does not give: $strange" >&2; exit 1; }
 strange=$("$nm" -g --defined-only "$out/wkc_core.tmp.o" | awk '{ print $NF }' | grep -v '^wkc_core_' || true)
-[ -z "$strange" ] || { echo "$0: symbols that must not be global:" $strange >&2; exit 1; }
+[ -z "$strange" ] || { echo "$0: symbols that must not be global: $strange" >&2; exit 1; }
 # The core is written so that no panic can be reached; link-time optimisation then drops the handler.
 if "$nm" -u "$out/wkc_core.tmp.o" | grep -q wkc_plat_panic; then
 	echo "$0: the core can panic: $("$nm" "$out/wkc_core.tmp.o" | grep -o '[^ ]*panic[^ ]*' | tr '\n' ' ')" >&2

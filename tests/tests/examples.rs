@@ -311,3 +311,25 @@ fn no_packet_makes_an_example_trap() {
         verdict(&mut g, &packet);
     }
 }
+
+#[test]
+fn the_guest_side_declares_every_import() {
+    let read = |path: &str| {
+        std::fs::read_to_string(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../abi/guest")).join(path))
+            .unwrap_or_else(|e| panic!("{path}: {e}"))
+    };
+    let (c, packet, kernel) = (read("c/wasmkc.h"), read("rust/src/packet.rs"), read("rust/src/kernel.rs"));
+    for (name, _) in wasmkc_abi::packet::PACKET_OPS {
+        assert!(c.contains(&format!("WASMKC_IMPORT(\"xdp\", \"{name}\")")), "wasmkc.h lacks xdp.{name}");
+        assert!(packet.contains(&format!("fn {name}(")), "the Rust crate lacks xdp.{name}");
+    }
+    for helper in wasmkc_abi::helper::HELPERS {
+        let name = helper.name;
+        assert!(c.contains(&format!("WASMKC_IMPORT(\"kernel\", \"{name}\")")), "wasmkc.h lacks kernel.{name}");
+        assert!(kernel.contains(&format!("fn {name}(")), "the Rust crate lacks kernel.{name}");
+    }
+    for (verdict, name) in wasmkc_abi::verdict::VERDICTS {
+        let line = format!("XDP_{} = {},", name.to_uppercase(), verdict as u32);
+        assert!(c.contains(&line), "wasmkc.h lacks {line}");
+    }
+}

@@ -14,6 +14,7 @@
 //! [`pipeline`](self) lists the stages in order; each is one module.
 #![forbid(unsafe_code)]
 
+mod debug;
 mod emit;
 mod error;
 mod isa;
@@ -30,6 +31,9 @@ mod translate;
 pub use error::{Blame, CompileError, Place};
 pub use listing::Listing;
 pub use pipeline::{FunctionReport, Object, Report};
+
+/// Name and version of the compiler, recorded in the object.
+const PRODUCER: &str = concat!("wasmkc-compiler ", env!("CARGO_PKG_VERSION"));
 
 /// What the caller decides about a build.
 #[derive(Clone, Debug)]

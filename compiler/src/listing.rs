@@ -5,7 +5,9 @@ use std::fmt::Write;
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use wasmkc_abi::trap::TrapCode;
 
-use crate::{CompileError, Options, emit::Image, isa, limits, module::Module, object, parse, pipeline, translate};
+use crate::{
+    CompileError, Options, emit::Image, isa, limits, lines::Lines, module::Module, object, parse, pipeline, translate,
+};
 
 /// Which stage to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,7 @@ fn asm(_module: &Module<'_>, image: &Image) -> String {
 
 fn meta(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
     let image = pipeline::build(module, options)?;
-    let tables = object::tables(module, &image, options)?;
+    let tables = object::tables(module, &image, &Lines::read(module), options)?;
     let mut out = format!("{:#?}\n", tables.meta);
     for row in &tables.imports {
         let _ = writeln!(out, "{row:?}");

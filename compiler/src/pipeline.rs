@@ -4,9 +4,10 @@ use wasmkc_abi::object::NONE;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::{
-    CompileError, Options,
+    CompileError, Options, debug,
     emit::{self, Image},
     isa, limits,
+    lines::Lines,
     module::Module,
     object, parse, translate,
 };
@@ -64,8 +65,10 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     validate(wasm)?;
     let module = parse::parse(wasm, options)?;
     let image = build(&module, options)?;
-    let tables = object::tables(&module, &image, options)?;
-    let bytes = object::write(&image, &tables)?;
+    let lines = Lines::read(&module);
+    let tables = object::tables(&module, &image, &lines, options)?;
+    let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
+    let bytes = object::write(&image, &tables, &debug)?;
     audit(&bytes)?;
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use gimli::write::RelocationTarget;
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+    elf::{R_X86_64_32, R_X86_64_64},
     write::{Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection},
 };
 use wasmkc_abi::object as abi;
@@ -11,6 +13,7 @@ use wasmkc_abi::object as abi;
 use super::Tables;
 use crate::{
     CompileError,
+    debug::Section,
     emit::{Image, RelocationKind},
 };
 
@@ -18,7 +21,7 @@ use crate::{
 const ALIGN: u64 = 16;
 
 /// Writes the file.
-pub fn write(image: &Image, tables: &Tables) -> Result<Vec<u8>, CompileError> {
+pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8>, CompileError> {
     let mut out = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
     let text = out.section_id(StandardSection::Text);
     out.append_section_data(text, &image.text, ALIGN);
@@ -39,6 +42,7 @@ pub fn write(image: &Image, tables: &Tables) -> Result<Vec<u8>, CompileError> {
     section(abi::SECTION_PASSIVE, &rows(tables.passive.iter().map(abi::PassiveRow::write)));
     section(abi::SECTION_DATA, &tables.data);
     section(abi::SECTION_STRINGS, &tables.strings);
+    add_debug(&mut out, text, debug)?;
     out.write().map_err(|e| CompileError::internal("object", e))
 }
 
@@ -100,6 +104,36 @@ fn add_relocations(out: &mut Object<'_>, text: SectionId, image: &Image) -> Resu
         let offset = relocation.at.into();
         out.add_relocation(text, Relocation { offset, symbol, addend: relocation.addend, flags })
             .map_err(|e| CompileError::internal("object", e))?;
+    }
+    Ok(())
+}
+
+/// The debug sections, which refer to `.text` and to each other.
+fn add_debug(out: &mut Object<'_>, text: SectionId, debug: &[Section]) -> Result<(), CompileError> {
+    let text = out.section_symbol(text);
+    let ids: Vec<SectionId> = debug
+        .iter()
+        .map(|s| {
+            let id = out.add_section(Vec::new(), s.id.name().as_bytes().to_vec(), SectionKind::Debug);
+            out.append_section_data(id, &s.bytes, 1);
+            id
+        })
+        .collect();
+    for (section, id) in debug.iter().zip(&ids) {
+        for relocation in &section.relocations {
+            let symbol = match relocation.target {
+                RelocationTarget::Symbol(_) => text,
+                RelocationTarget::Section(target) => {
+                    let at = debug.iter().position(|s| s.id == target);
+                    let at = at.ok_or_else(|| CompileError::internal("object", format!("no {}", target.name())))?;
+                    out.section_symbol(ids[at])
+                }
+            };
+            let r_type = if relocation.size == 8 { R_X86_64_64 } else { R_X86_64_32 };
+            let (offset, addend) = (relocation.offset as u64, relocation.addend);
+            out.add_relocation(*id, Relocation { offset, symbol, addend, flags: RelocationFlags::Elf { r_type } })
+                .map_err(|e| CompileError::internal("object", e))?;
+        }
     }
     Ok(())
 }

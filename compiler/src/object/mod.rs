@@ -9,11 +9,11 @@ mod tables;
 
 pub use tables::{Tables, tables};
 
-use crate::{CompileError, emit::Image};
+use crate::{CompileError, debug::Section, emit::Image};
 
 /// Writes the object.
-pub fn write(image: &Image, tables: &Tables) -> Result<Vec<u8>, CompileError> {
-    let bytes = elf::write(image, tables)?;
+pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8>, CompileError> {
+    let bytes = elf::write(image, tables, debug)?;
     let limit = wasmkc_abi::limits::MAX_OBJECT_BYTES.into();
     CompileError::check_limit("bytes of the object", bytes.len() as u64, limit)?;
     Ok(bytes)

@@ -11,9 +11,6 @@ use wasmkc_abi::{
 use super::strings::Strings;
 use crate::{CompileError, Options, emit::Image, lines::Lines, module::Module, translate::Symbol};
 
-/// Name and version of the compiler, recorded in the object.
-const PRODUCER: &str = concat!("wasmkc-compiler ", env!("CARGO_PKG_VERSION"));
-
 /// The records, still as structs.
 pub struct Tables {
     /// `.wkc.meta`
@@ -37,11 +34,11 @@ pub struct Tables {
 }
 
 /// Makes all records.
-pub fn tables(module: &Module<'_>, image: &Image, options: &Options) -> Result<Tables, CompileError> {
+pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Options) -> Result<Tables, CompileError> {
     let mut strings = Strings::new();
     let names: Vec<String> = image.functions.iter().map(|f| name(module, f.function.symbol)).collect();
     let functions = functions(image, &names, &mut strings);
-    let traps = traps(module, image, &mut strings);
+    let traps = traps(image, lines, &mut strings);
     let imports: Vec<ImportRow> = module
         .helpers()
         .iter()
@@ -95,7 +92,7 @@ pub fn tables(module: &Module<'_>, image: &Image, options: &Options) -> Result<T
         functions: functions.len() as u32,
         traps: traps.len() as u32,
         imports: imports.len() as u32,
-        producer: strings.add(PRODUCER),
+        producer: strings.add(crate::PRODUCER),
         ..Meta::default()
     };
     let data = data(module);
@@ -129,8 +126,7 @@ fn functions(image: &Image, names: &[String], strings: &mut Strings) -> Vec<Func
         .collect()
 }
 
-fn traps(module: &Module<'_>, image: &Image, strings: &mut Strings) -> Vec<TrapRow> {
-    let lines = Lines::read(module);
+fn traps(image: &Image, lines: &Lines, strings: &mut Strings) -> Vec<TrapRow> {
     let mut out = Vec::new();
     for (row, function) in image.functions.iter().enumerate() {
         for trap in &function.function.traps {

@@ -1,0 +1,173 @@
+//! Debug information for objdump, gdb and perf: function names and line rows (`.debug_info`, `.debug_line`)
+//! and how to unwind (`.debug_frame`). The loader reads none of it.
+//!
+//! A row names the source line where the wasm has DWARF of its own, otherwise the byte of the wasm file.
+
+use std::collections::HashMap;
+
+use gimli::{
+    Encoding, Format, LineEncoding, LittleEndian, Register, SectionId, X86_64, constants as dw,
+    write::{
+        Address, AttributeValue, CallFrameInstruction, CommonInformationEntry, DebugFrame, DwarfUnit, EndianVec,
+        FileId, FrameDescriptionEntry, FrameTable, LineProgram, LineString, RelocateWriter, Relocation, Sections,
+    },
+};
+
+use crate::{CompileError, emit::Image, lines::Lines};
+
+/// Version 4: binutils 2.40 reads the file table of version 5 one off.
+const ENCODING: Encoding = Encoding { address_size: 8, format: Format::Dwarf32, version: 4 };
+
+/// What every function starts with, behind `endbr64` if it has one: `push rbp; mov rbp, rsp`.
+const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
+
+/// A section with its relocations; those with a symbol are against `.text`.
+#[derive(Clone)]
+pub struct Section {
+    /// Which one.
+    pub id: SectionId,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What the addresses in it refer to.
+    pub relocations: Vec<Relocation>,
+}
+
+/// Makes all debug sections. `names` are the functions', `unit` is the module's name.
+pub fn sections(image: &Image, names: &[String], unit: &str, lines: &Lines) -> Result<Vec<Section>, CompileError> {
+    let internal = |e: gimli::write::Error| CompileError::internal("debug", e);
+    let unit = if unit.is_empty() { "filter.wasm".to_owned() } else { format!("{unit}.wasm") };
+    let mut dwarf = DwarfUnit::new(ENCODING);
+    dwarf.unit.line_program = line_program(image, &unit, lines);
+    entries(&mut dwarf, image, names, &unit);
+    let mut sections = Sections::new(Recorder::default());
+    dwarf.write(&mut sections).map_err(internal)?;
+    let mut out = Vec::new();
+    sections
+        .for_each(|id, w| -> Result<(), CompileError> {
+            out.extend(w.section(id));
+            Ok(())
+        })
+        .map_err(|e| CompileError::internal("debug", e))?;
+    let mut frames = DebugFrame::from(Recorder::default());
+    frame_table(image)?.write_debug_frame(&mut frames).map_err(internal)?;
+    out.extend(frames.0.section(SectionId::DebugFrame));
+    Ok(out)
+}
+
+fn text(offset: u32) -> Address {
+    Address::Symbol { symbol: 0, addend: offset.into() }
+}
+
+fn line_program(image: &Image, unit: &str, lines: &Lines) -> LineProgram {
+    let name = LineString::String(unit.as_bytes().to_vec());
+    let here = LineString::String(b".".to_vec());
+    let mut program = LineProgram::new(ENCODING, LineEncoding::default(), here, None, name.clone(), None);
+    let directory = program.default_directory();
+    let own = program.add_file(name, directory, None);
+    let mut files: HashMap<&str, FileId> = HashMap::new();
+    for function in &image.functions {
+        program.begin_sequence(Some(text(function.offset)));
+        let mut last = None;
+        for row in &function.function.lines {
+            if row.wasm_offset == u32::MAX {
+                continue;
+            }
+            let (file, line) = match lines.at(row.wasm_offset) {
+                Some((file, line)) if !file.is_empty() => {
+                    let id = *files.entry(file).or_insert_with(|| {
+                        program.add_file(LineString::String(file.as_bytes().to_vec()), directory, None)
+                    });
+                    (id, line)
+                }
+                _ => (own, row.wasm_offset),
+            };
+            if last.replace((file, line)) == Some((file, line)) {
+                continue;
+            }
+            let out = program.row();
+            out.address_offset = row.at.into();
+            out.file = file;
+            out.line = line.into();
+            program.generate_row();
+        }
+        program.end_sequence(function.size.into());
+    }
+    program
+}
+
+fn entries(dwarf: &mut DwarfUnit, image: &Image, names: &[String], unit: &str) {
+    let string = |text: &str| AttributeValue::String(text.bytes().filter(|b| *b != 0).collect());
+    let root = dwarf.unit.root();
+    let entry = dwarf.unit.get_mut(root);
+    entry.set(dw::DW_AT_producer, string(crate::PRODUCER));
+    entry.set(dw::DW_AT_language, AttributeValue::Language(dw::DW_LANG_C11));
+    entry.set(dw::DW_AT_name, string(unit));
+    entry.set(dw::DW_AT_comp_dir, string("."));
+    entry.set(dw::DW_AT_low_pc, AttributeValue::Address(text(0)));
+    entry.set(dw::DW_AT_high_pc, AttributeValue::Udata(image.text.len() as u64));
+    for (function, name) in image.functions.iter().zip(names) {
+        let child = dwarf.unit.add(root, dw::DW_TAG_subprogram);
+        let entry = dwarf.unit.get_mut(child);
+        entry.set(dw::DW_AT_name, string(name));
+        entry.set(dw::DW_AT_low_pc, AttributeValue::Address(text(function.offset)));
+        entry.set(dw::DW_AT_high_pc, AttributeValue::Udata(function.size.into()));
+    }
+}
+
+/// Every function has the same frame: return address at rbp + 8, the caller's rbp at rbp.
+fn frame_table(image: &Image) -> Result<FrameTable, CompileError> {
+    let mut table = FrameTable::default();
+    let mut common = CommonInformationEntry::new(ENCODING, 1, -8, X86_64::RA);
+    common.add_instruction(CallFrameInstruction::Cfa(X86_64::RSP, 8));
+    common.add_instruction(CallFrameInstruction::Offset(X86_64::RA, -8));
+    let common = table.add_cie(common);
+    let rbp: Register = X86_64::RBP;
+    for function in &image.functions {
+        let code = &image.text[function.offset as usize..][..function.size as usize];
+        let start = code.windows(PROLOGUE.len()).take(5).position(|w| w == PROLOGUE);
+        let start =
+            start.ok_or_else(|| CompileError::internal("debug", format!("no frame at {:#x}", function.offset)))?;
+        let mut entry = FrameDescriptionEntry::new(text(function.offset), function.size);
+        entry.add_instruction(start as u32 + 1, CallFrameInstruction::CfaOffset(16));
+        entry.add_instruction(start as u32 + 1, CallFrameInstruction::Offset(rbp, -16));
+        entry.add_instruction(start as u32 + 4, CallFrameInstruction::CfaRegister(rbp));
+        table.add_fde(common, entry);
+    }
+    Ok(table)
+}
+
+/// Bytes of one section, with the relocations that gimli asks for.
+#[derive(Clone)]
+struct Recorder {
+    bytes: EndianVec<LittleEndian>,
+    relocations: Vec<Relocation>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self { bytes: EndianVec::new(LittleEndian), relocations: Vec::new() }
+    }
+}
+
+impl Recorder {
+    fn section(&self, id: SectionId) -> Option<Section> {
+        let bytes = self.bytes.slice().to_vec();
+        (!bytes.is_empty()).then(|| Section { id, bytes, relocations: self.relocations.clone() })
+    }
+}
+
+impl RelocateWriter for Recorder {
+    type Writer = EndianVec<LittleEndian>;
+
+    fn writer(&self) -> &Self::Writer {
+        &self.bytes
+    }
+
+    fn writer_mut(&mut self) -> &mut Self::Writer {
+        &mut self.bytes
+    }
+
+    fn relocate(&mut self, relocation: Relocation) {
+        self.relocations.push(relocation);
+    }
+}

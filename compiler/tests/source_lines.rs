@@ -1,0 +1,99 @@
+//! Where the wasm has DWARF, trap sites and line rows name its source; where it has none or a broken one,
+//! they name the byte of the wasm file.
+
+use object::{Object as _, ObjectSection as _};
+use wasmkc_abi::{
+    object::{SECTION_STRINGS, SECTION_TRAPS, TrapRow},
+    trap::TrapCode,
+};
+use wasmkc_compiler::{Options, compile};
+
+const SOURCE: &str = r#"(module
+  (func $inner
+    (nop)
+    (unreachable))
+  (func (export "xdp") (result i32)
+    (call $inner)
+    (i32.const 2)))
+"#;
+
+fn with_dwarf() -> Vec<u8> {
+    let mut parser = wat::Parser::new();
+    parser.generate_dwarf(wat::GenerateDwarf::Lines);
+    parser.parse_str(Some("dir/source.wat".as_ref()), SOURCE).expect("wat")
+}
+
+/// The trap row of `unreachable`, with its file's name.
+fn unreachable_row(object: &[u8]) -> (TrapRow, String) {
+    let elf = object::File::parse(object).expect("ELF");
+    let section = |name| elf.section_by_name(name).expect("section").data().expect("data");
+    let row = section(SECTION_TRAPS)
+        .chunks(TrapRow::SIZE)
+        .filter_map(TrapRow::read)
+        .find(|row| row.code == TrapCode::Unreachable as u32)
+        .expect("row of unreachable");
+    let name = section(SECTION_STRINGS)[row.file as usize..].split(|b| *b == 0).next().expect("string");
+    (row, String::from_utf8(name.to_vec()).expect("UTF-8"))
+}
+
+/// File and line of each row of `.debug_line`.
+fn line_rows(object: &[u8]) -> Vec<(String, u64)> {
+    let elf = object::File::parse(object).expect("ELF");
+    let dwarf = gimli::Dwarf::load(|id| -> gimli::Result<_> {
+        let data = elf.section_by_name(id.name()).and_then(|s| s.data().ok()).unwrap_or_default();
+        Ok(gimli::EndianSlice::new(data, gimli::LittleEndian))
+    })
+    .expect("DWARF");
+    let header = dwarf.units().next().expect("units").expect("one unit");
+    let unit = dwarf.unit(header).expect("unit");
+    let mut rows = unit.line_program.clone().expect("line program").rows();
+    let mut out = Vec::new();
+    while let Some((header, row)) = rows.next_row().expect("row") {
+        if !row.end_sequence() {
+            let file = row.file(header).expect("file").path_name();
+            let file = dwarf.attr_string(&unit, file).expect("name").to_string_lossy().into_owned();
+            out.push((file, row.line().map_or(0, |l| l.get())));
+        }
+    }
+    out
+}
+
+#[test]
+fn traps_and_rows_name_the_source() {
+    let object = compile(&with_dwarf(), &Options::default()).expect("compiles").bytes;
+    let (row, file) = unreachable_row(&object);
+    assert_eq!((file.as_str(), row.line), ("source.wat", 4));
+    let rows = line_rows(&object);
+    for line in [4, 6, 7] {
+        assert!(rows.contains(&("source.wat".to_owned(), line)), "line {line} is not in {rows:?}");
+    }
+}
+
+#[test]
+fn without_dwarf_the_byte_of_the_wasm_file_is_named() {
+    let wasm = wat::parse_str(SOURCE).expect("wat");
+    let object = compile(&wasm, &Options { name: "f".to_owned(), ..Options::default() }).expect("compiles").bytes;
+    let (row, file) = unreachable_row(&object);
+    assert_eq!((file.as_str(), row.line), ("", 0));
+    assert_eq!(wasm[row.wasm_offset as usize], 0x00, "the operator at the offset is not `unreachable`");
+    assert!(line_rows(&object).contains(&("f.wasm".to_owned(), row.wasm_offset.into())));
+}
+
+#[test]
+fn broken_dwarf_is_left_out() {
+    let good = with_dwarf();
+    let start = good.windows(11).position(|w| w == b".debug_line").expect("section") + 11;
+    // Every byte flipped once: never a panic, always an object of the same code.
+    let text = |bytes: &[u8]| {
+        let elf = object::File::parse(bytes).expect("ELF");
+        elf.section_by_name(".text").expect("text").data().expect("data").to_vec()
+    };
+    let expected = text(&compile(&good, &Options::default()).expect("compiles").bytes);
+    for at in start..good.len().min(start + 120) {
+        let mut broken = good.clone();
+        broken[at] ^= 0xff;
+        if let Ok(object) = compile(&broken, &Options::default()) {
+            assert_eq!(text(&object.bytes), expected);
+        }
+    }
+}

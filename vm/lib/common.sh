@@ -1,6 +1,6 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What every script of vm/ shares: where things are, the exit codes, and how to complain.
-# Sourced, never run. VM_DIR is set by whoever sources it.
+# Sourced, never run; who sources it sets VM_DIR, and not each uses all of it (SC2034).
 
 ROOT=$(cd "$VM_DIR/.." && pwd)
 VM_BUILD="$ROOT/build/vm"

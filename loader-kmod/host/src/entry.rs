@@ -14,11 +14,13 @@ use wasmkc_core::Symbol;
 
 use crate::helpers;
 
+// Hidden, not local: rustc may put a caller into another object file of this crate than the assembly.
 global_asm!(
     ".pushsection .text.wasmkc_host,\"ax\",@progbits",
     ".balign 16",
     ".type wasmkc_host_enter,@function",
-    ".local wasmkc_host_enter",
+    ".globl wasmkc_host_enter",
+    ".hidden wasmkc_host_enter",
     // rdi = call block, rsi = entry
     "wasmkc_host_enter:",
     "push rbp",
@@ -44,7 +46,8 @@ global_asm!(
     ".size wasmkc_host_enter, . - wasmkc_host_enter",
     ".balign 16",
     ".type wasmkc_host_trap,@function",
-    ".local wasmkc_host_trap",
+    ".globl wasmkc_host_trap",
+    ".hidden wasmkc_host_trap",
     // rdi = call block, esi = code; the return address is the trap's site
     "wasmkc_host_trap:",
     "pop rax",

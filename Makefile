@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
-WKC_START ?= $(shell date +%s)
+WKC_START := $(or $(WKC_START),$(shell date +%s))
 export WKC_START
 STEP := scripts/step
 
@@ -41,10 +41,10 @@ examples: setup
 
 build: kmod cli examples
 
-# The traffic sender, the module that walks page tables, eBPF programs to compare with; then prepare.sh fills the folder.
+# What sends traffic and what writes packets, the module that walks page tables, eBPF programs to compare with; then prepare.sh fills the folder.
 scenarios: build
-	@$(STEP) 'traffic sender' $(CARGO) build --locked --release -p wasmkc-tests --bin wkc-traffic
-	@install -C $(RELEASE)/wkc-traffic build/bin/wkc-traffic
+	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests --bins
+	@install -C $(RELEASE)/wkc-traffic $(RELEASE)/wkc-packets build/bin
 	@mkdir -p build/wxwalk build/scenarios && cp -u tests/kmod/* build/wxwalk/
 	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk) modules
 	@for source in tests/ebpf/*.c; do \

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Fills build/scenarios, which the VM sees as /host: scenarios, traffic sender, keys, and every filter of
 # examples/ and tests/filters compiled, audited and signed; then the files that must be refused.
-# Needs build/bin/wasmkc, build/bin/wkc-traffic, build/examples/*.wasm and the kernel's sign-file ($1).
+# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets}, build/examples/*.wasm and the kernel's sign-file ($1).
 set -eu
 cd "$(dirname "$0")/.."
 sign_file=$1
 out=build/scenarios
 wasmkc=build/bin/wasmkc
 mkdir -p "$out"
-cp tests/vm/*.sh build/bin/wkc-traffic "$out"
+cp tests/vm/*.sh build/bin/wkc-traffic build/bin/wkc-packets "$out"
 for key in test other; do
 	[ -f "$out/$key.key" ] || $wasmkc keygen --key "$out/$key.key" --cert "$out/$key.crt" --subject "wasmkc $key key"
 done

@@ -206,7 +206,7 @@ pub struct Stats {
     pub verdicts: [u64; 8],
     /// Traps by cause ([`crate::trap::TrapCode`]).
     pub traps: [u64; crate::trap::TRAP_COUNTERS],
-    /// Fuel used by all runs that did not trap.
+    /// Fuel used by all runs, those that trapped too.
     pub fuel: u64,
 }
 

@@ -213,14 +213,20 @@ pub struct Inspect {
 #[command(after_help = "\
 The same loader core, linker and machine code as in the kernel. A FILE.kwo needs a certificate that
 vouches for it; a FILE.wasm is compiled first. With --json: one line a packet, then one with \"summary\".
+With --loaded, a program that is in the kernel judges the packets there, by BPF_PROG_TEST_RUN: that needs
+root, and a program that is attached nowhere. Its counters count them.
 
 Examples:
   wasmkc run filter.wasm --pcap in.pcap
-  wasmkc run filter.kwo --cert my.crt --pcap in.pcap --out passed.pcap --json")]
+  wasmkc run filter.kwo --cert my.crt --pcap in.pcap --out passed.pcap --json
+  wasmkc run --loaded filter --pcap in.pcap")]
 pub struct Run {
     /// An object or a WebAssembly filter
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "loaded")]
+    pub file: Option<PathBuf>,
+    /// A loaded program's name, instead of a file
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "certs", "author", "TrapOptions"])]
+    pub loaded: Option<String>,
     /// Packets to run it on (pcap or pcapng)
     #[arg(long, value_name = "IN")]
     pub pcap: PathBuf,

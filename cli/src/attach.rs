@@ -20,7 +20,7 @@ use crate::kernel::device::{Device, Refused};
 use crate::kernel::{bpf, explain, text};
 use crate::pins::{self, Pin};
 use serde::Serialize;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 use wasmkc_abi::control::MODULE;
 
@@ -51,10 +51,6 @@ pub fn interface(name: &str) -> Result<u32> {
 pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Result<Pin> {
     pins::check_mounted()?;
     let ifindex = interface(device_name)?;
-    let kfunc = device.info().map_err(explain)?.xdp_kfunc;
-    if kfunc == 0 {
-        return Err(no_btf());
-    }
     let pin = Pin::of(name, device_name);
     if let Some(link) = pin.open()? {
         if link.xdp.ifindex != 0 {
@@ -64,14 +60,7 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
         drop(link);
         pin.remove()?;
     }
-    let handle = device.handle(name, None, ifindex).map_err(explain)?;
-    let btf = bpf::module_btf(MODULE)
-        .map_err(|e| needs_privilege(Error::new(format_args!("cannot look for the module's BTF: {e}")), &e))?
-        .ok_or_else(no_btf)?;
-    let stub = bpf::load_stub(&format!("wkc_{name}"), btf.as_fd(), kfunc, handle).map_err(|(e, log)| {
-        let error = Error::new(format_args!("the kernel refuses the stub program: {e}"));
-        needs_privilege(error.details(log.lines().filter(|l| !l.is_empty())), &e)
-    })?;
+    let stub = stub(device, name, ifindex)?;
     device.handle(name, Some(stub.as_fd()), ifindex).map_err(explain)?;
     let flags = match mode {
         Mode::Native => bpf::XDP_NATIVE,
@@ -80,6 +69,22 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
     let link = bpf::link_xdp(stub.as_fd(), ifindex, flags).map_err(|e| link_error(&e, device_name, mode))?;
     pin.create(&link)?;
     Ok(pin)
+}
+
+/// Makes a stub of loaded program `name`: steps 3 and 4. The loader does not know of it yet.
+pub fn stub(device: &Device, name: &str, ifindex: u32) -> Result<OwnedFd> {
+    let kfunc = device.info().map_err(explain)?.xdp_kfunc;
+    if kfunc == 0 {
+        return Err(no_btf());
+    }
+    let handle = device.handle(name, None, ifindex).map_err(explain)?;
+    let btf = bpf::module_btf(MODULE)
+        .map_err(|e| needs_privilege(Error::new(format_args!("cannot look for the module's BTF: {e}")), &e))?
+        .ok_or_else(no_btf)?;
+    bpf::load_stub(&format!("wkc_{name}"), btf.as_fd(), kfunc, handle).map_err(|(e, log)| {
+        let error = Error::new(format_args!("the kernel refuses the stub program: {e}"));
+        needs_privilege(error.details(log.lines().filter(|l| !l.is_empty())), &e)
+    })
 }
 
 /// Unloads `name`. A link that has just gone keeps its stub for a grace period, so "busy" is final only

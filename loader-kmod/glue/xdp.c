@@ -97,6 +97,8 @@ static noinline u32 trapped(struct wkc_filter *f, struct wkc_cpu *c, const struc
 
 	wkc_trap_note(c, code, call->trap_code ? call->trap_site : 0, call->packet_len);
 	local64_inc(&c->verdicts[f->trap_verdict]);
+	/* What was left is below zero after the trap for lack of fuel. */
+	local64_add(f->fuel - max(call->fuel, 0LL), &c->fuel);
 	give_back_shadow_stack(f, c->instance);
 	busy = after_trap(f, c);
 	smp_store_release(&c->instance->busy, busy);

@@ -14,6 +14,7 @@ use std::path::Path;
 const PROG_LOAD: u32 = 5;
 const OBJ_PIN: u32 = 6;
 const OBJ_GET: u32 = 7;
+const PROG_TEST_RUN: u32 = 10;
 const OBJ_GET_INFO_BY_FD: u32 = 15;
 const BTF_GET_FD_BY_ID: u32 = 19;
 const BTF_GET_NEXT_ID: u32 = 23;
@@ -35,6 +36,13 @@ pub const XDP_GENERIC: u32 = 1 << 1;
 /// `XDP_FLAGS_DRV_MODE`
 pub const XDP_NATIVE: u32 = 1 << 2;
 
+/// Bytes that a packet of a test run can least have: an Ethernet header (net/bpf/test_run.c).
+pub const TEST_RUN_MIN: usize = 14;
+/// Bytes that one can most have: a page without the headroom and `struct skb_shared_info` (net/bpf/test_run.c).
+pub const TEST_RUN_MAX: usize = 4096 - 256 - 320;
+/// Bytes that a program may put in front of a packet or behind it.
+const TEST_RUN_GROWTH: usize = 4096;
+
 /// A type that bpf(2) may read and write as bytes: `repr(C)`, integers only, no padding.
 trait Attr: Copy {}
 
@@ -55,6 +63,10 @@ attr!(ProgLoad, 128 {
     prog_btf_fd: u32, func_info_rec_size: u32, func_info: u64, func_info_cnt: u32,
     line_info_rec_size: u32, line_info: u64, line_info_cnt: u32,
     attach_btf_id: u32, attach_prog_fd: u32, core_relo_cnt: u32, fd_array: u64,
+});
+attr!(TestRun, 40 {
+    prog_fd: u32, retval: u32, data_size_in: u32, data_size_out: u32,
+    data_in: u64, data_out: u64, repeat: u32, duration: u32,
 });
 attr!(Obj, 16 { pathname: u64, bpf_fd: u32, file_flags: u32, });
 attr!(Id, 12 { id: u32, next_id: u32, open_flags: u32, });
@@ -173,6 +185,24 @@ pub fn load_stub(name: &str, btf: BorrowedFd<'_>, kfunc: u32, handle: u64) -> Re
         let end = log.iter().position(|b| *b == 0).unwrap_or(log.len());
         (e, String::from_utf8_lossy(&log[..end]).into_owned())
     })
+}
+
+/// Runs `program` once on `packet`, which becomes what the program made of it, and returns its verdict.
+pub fn test_run(program: BorrowedFd<'_>, packet: &mut Vec<u8>) -> io::Result<u32> {
+    let mut out = vec![0u8; packet.len() + TEST_RUN_GROWTH];
+    let mut attr = TestRun {
+        prog_fd: raw(program),
+        data_size_in: packet.len() as u32,
+        data_in: address(packet.as_slice()),
+        data_size_out: out.len() as u32,
+        data_out: out.as_mut_ptr() as u64,
+        repeat: 1,
+        ..TestRun::default()
+    };
+    bpf(PROG_TEST_RUN, &mut attr)?;
+    out.truncate(attr.data_size_out as usize);
+    *packet = out;
+    Ok(attr.retval)
 }
 
 /// Attaches `program` to the interface. The link, and with it the attachment, lasts as long as the

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use wasmkc_abi::control::TRAP_RECORDS;
+use wasmkc_abi::control::{TRAP_RECORDS, TrapRecord};
 use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::{TRAP_COUNTERS, TrapCode};
 use wasmkc_abi::verdict::Verdict;
@@ -17,17 +17,18 @@ pub struct Counters {
     pub verdicts: [u64; 8],
     /// Traps by cause.
     pub traps: [u64; TRAP_COUNTERS],
-    /// Fuel used by all runs that did not trap.
+    /// Fuel used by all runs, those that trapped too.
     pub fuel: u64,
 }
 
 impl Counters {
-    pub(crate) fn verdict(&mut self, verdict: Verdict) {
+    /// Counts a run.
+    pub fn count(&mut self, verdict: Verdict, trap: Option<TrapCode>, fuel: u64) {
         self.verdicts[verdict as usize] += 1;
-    }
-
-    pub(crate) fn trap(&mut self, code: TrapCode) {
-        self.traps[code as usize] += 1;
+        if let Some(code) = trap {
+            self.traps[code as usize] += 1;
+        }
+        self.fuel += fuel;
     }
 
     /// Packets seen.
@@ -63,6 +64,29 @@ pub struct Trap {
 }
 
 impl Trap {
+    /// A trap that nothing more is known of.
+    #[must_use]
+    pub fn without_place(code: TrapCode, packet_len: u32) -> Self {
+        Self::new(code, None, packet_len)
+    }
+
+    /// The trap that the kernel's loader kept as `record`.
+    #[must_use]
+    pub fn from_record(record: &TrapRecord) -> Option<Self> {
+        let text = |field: &[u8]| {
+            String::from_utf8_lossy(field.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
+        };
+        Some(Self {
+            code: TrapCode::from_u32(record.code)?,
+            site: Some(record.site).filter(|site| *site != NONE),
+            wasm_offset: Some(record.wasm_offset).filter(|offset| *offset != NONE),
+            function: text(&record.function),
+            file: text(&record.file),
+            line: record.line,
+            packet_len: record.packet_len,
+        })
+    }
+
     pub(crate) fn new(code: TrapCode, site: Option<wasmkc_core::TrapSite<'_>>, packet_len: u32) -> Self {
         Self {
             code,

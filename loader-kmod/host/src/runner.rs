@@ -151,8 +151,7 @@ impl Runner {
         };
         match verdict {
             Ok(verdict) => {
-                self.counters.verdict(verdict);
-                self.counters.fuel += ended.fuel_used;
+                self.counters.count(verdict, None, ended.fuel_used);
                 Outcome { verdict, trap: None, fuel_used: ended.fuel_used }
             }
             Err(code) => {
@@ -262,8 +261,7 @@ impl Runner {
 
     fn trapped(&mut self, code: TrapCode, site: Option<u64>, fuel_used: u64, packet_len: u32) -> Outcome {
         let verdict = self.options.trap_verdict;
-        self.counters.trap(code);
-        self.counters.verdict(verdict);
+        self.counters.count(verdict, Some(code), fuel_used);
         let site = site.and_then(|s| self.program.trap_site(s));
         self.traps.push(Trap::new(code, site, packet_len));
         Outcome { verdict, trap: Some(code), fuel_used }

@@ -1,0 +1,104 @@
+//! The filter in this process: the loader's core, linker and machine code, without root and without the kernel.
+
+use super::engine::{Engine, Judgement};
+use crate::args::{Author, Run};
+use crate::commands::audit::audit;
+use crate::commands::build::{self, MAX_WASM};
+use crate::error::{Error, Result};
+use crate::output::read_file;
+use crate::policy::{After, Policy};
+use crate::sign::{check, read_cert};
+use std::path::Path;
+use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_OBJECT_BYTES};
+use wasmkc_host::{AfterTrap, Options, Program, Runner};
+
+/// `EKEYREJECTED`: what the host is told when our own check has failed; the reason is kept here.
+const REJECTED: i32 = 129;
+
+/// One instance of the filter.
+pub struct Here(Runner);
+
+impl Here {
+    /// Compiles or loads `file` and makes an instance of it.
+    pub fn new(file: &Path, args: &Run) -> Result<Self> {
+        let program = program(file, args)?;
+        let policy = Policy::of(&args.traps)?;
+        let options = Options {
+            trap_verdict: policy.verdict,
+            after_trap: match policy.after {
+                After::Keep => AfterTrap::Keep,
+                After::Reset => AfterTrap::Reset,
+                After::Disable(limit) => AfterTrap::Disable(limit),
+            },
+            fuel: args.traps.fuel,
+        };
+        let runner = Runner::new(&program, options).map_err(|e| {
+            Error::new(format_args!("{}: {e}", file.display()))
+                .help("the filter cannot start like this in the kernel, either")
+        })?;
+        Ok(Self(runner))
+    }
+}
+
+impl Engine for Here {
+    fn judge(&mut self, packet: &mut Vec<u8>) -> Result<Option<Judgement>> {
+        let outcome = self.0.run(packet);
+        let trap = outcome.trap.and_then(|_| self.0.last_trap()).cloned();
+        Ok(Some(Judgement { verdict: outcome.verdict, trap, fuel: outcome.fuel_used }))
+    }
+
+    fn take_log(&mut self) -> Vec<String> {
+        self.0.take_log()
+    }
+
+    fn disabled(&self) -> bool {
+        self.0.disabled()
+    }
+
+    fn limits(&self) -> &'static str {
+        "none"
+    }
+}
+
+/// An object that a given certificate vouches for, or a filter compiled here and now.
+fn program(file: &Path, args: &Run) -> Result<Program> {
+    let bytes = read_file(file, MAX_WASM)?;
+    let name = file.display();
+    if !bytes.starts_with(b"\x7fELF") {
+        if !args.certs.is_empty() {
+            return Err(Error::usage(format_args!("`--cert` is for objects, but {name} is none")));
+        }
+        return compile(file, args, &bytes);
+    }
+    if args.author.is_some() {
+        return Err(Error::usage(format_args!("`--author` is for WebAssembly, but {name} is an object")));
+    }
+    if args.certs.is_empty() {
+        return Err(Error::usage(format_args!("an object runs only if its signature is good: who signed {name}?"))
+            .help("give the signer's certificate with `--cert CERT`, or run the .wasm, which is compiled here"));
+    }
+    if bytes.len() as u64 > u64::from(MAX_OBJECT_BYTES) {
+        return Err(Error::new(format_args!("{name} is above the limit of {MAX_OBJECT_BYTES} bytes")));
+    }
+    let certs: Vec<_> = args.certs.iter().map(|c| read_cert(c)).collect::<Result<_>>()?;
+    let mut refusal = None;
+    let program = Program::load(&bytes, |object, message| match check(object, message, &certs) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            refusal = Some(error);
+            Err(REJECTED)
+        }
+    });
+    program.map_err(|e| refusal.unwrap_or_else(|| Error::new(e)).context(name))
+}
+
+fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
+    let options = wasmkc_compiler::Options {
+        author_trusted: args.author == Some(Author::Trusted),
+        fuel: args.traps.fuel.unwrap_or(FUEL_DEFAULT).min(FUEL_MAX),
+        ..wasmkc_compiler::Options::default()
+    };
+    let object = build::compile(file, wasm, &options)?;
+    audit(file, &object)?;
+    Program::load_compiled_here(&object).map_err(|e| Error::new(e).context(file.display()))
+}

@@ -41,6 +41,16 @@ pub const SECTION_STRINGS: &str = ".wkc.strings";
 /// Prefix of sections that hold an inner ELF, followed by the target's name.
 pub const SECTION_TARGET_PREFIX: &str = ".wkc.target.";
 
+/// Section that holds the inner ELF for a machine, `EM_*`; `None` for one that has no native code.
+#[must_use]
+pub const fn section_target(machine: u16) -> Option<&'static str> {
+    match machine {
+        EM_X86_64 => Some(".wkc.target.x86_64"),
+        EM_AARCH64 => Some(".wkc.target.aarch64"),
+        _ => None,
+    }
+}
+
 /// First eight bytes of `.wkc.meta`.
 pub const MAGIC: [u8; 8] = *b"wasmkc\0\x01";
 /// Text after the signature (kernel: `MODULE_SIG_STRING` in include/linux/module_signature.h).
@@ -52,6 +62,8 @@ pub const SIGNATURE_PKCS7: u8 = 2;
 
 /// ELF machine of x86_64.
 pub const EM_X86_64: u16 = 62;
+/// ELF machine of aarch64.
+pub const EM_AARCH64: u16 = 183;
 /// 32-bit place relative, through a call.
 pub const R_X86_64_PLT32: u32 = 4;
 /// 32-bit place relative.

@@ -32,6 +32,10 @@ const SECTION_HEADER: usize = 64;
 /// Most sections: the object's own, debug information and inner objects.
 const MAX_SECTIONS: u16 = 256;
 
+/// Longest name of a section or symbol. Names are looked at again and again: without a limit, 256 sections
+/// that share a name of megabytes would keep the parser busy for minutes.
+const MAX_NAME: usize = 63;
+
 /// A little-endian u16 at `at`.
 #[must_use]
 pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
@@ -58,11 +62,11 @@ pub fn range(bytes: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     bytes.get(start..start.checked_add(len)?)
 }
 
-/// The zero-terminated bytes at `at`.
+/// The zero-terminated name at `at`; `None` if it has more than [`MAX_NAME`] bytes.
 #[must_use]
-pub fn c_str(bytes: &[u8], at: u32) -> Option<&[u8]> {
+pub fn name_at(bytes: &[u8], at: u32) -> Option<&[u8]> {
     let tail = bytes.get(at as usize..)?;
-    tail.get(..tail.iter().position(|b| *b == 0)?)
+    tail.get(..tail.iter().take(MAX_NAME + 1).position(|b| *b == 0)?)
 }
 
 /// A section header with its contents.
@@ -202,7 +206,7 @@ impl<'a> Elf<'a> {
     fn section(&self, index: u16) -> Result<Section<'a>, Error> {
         let at = usize::from(index) * SECTION_HEADER;
         let h = raw(self.table, index).ok_or(Error::at(Code::Truncated, "section headers", at))?;
-        let name = c_str(self.names, h.name).filter(|n| core::str::from_utf8(n).is_ok());
+        let name = name_at(self.names, h.name).filter(|n| core::str::from_utf8(n).is_ok());
         let name = name.ok_or(Error::at(Code::BadSectionName, "section headers", at))?;
         let bytes = if h.kind == SHT_NULL || h.kind == SHT_NOBITS {
             &[]

@@ -82,13 +82,11 @@ fn for_machine(outer: Elf<'_>, machine: u16) -> Result<Elf<'_>, Error> {
     if outer.machine() == machine {
         return Ok(outer);
     }
-    for section in outer.sections().filter(|s| s.name.starts_with(o::SECTION_TARGET_PREFIX.as_bytes())) {
-        let inner = Elf::parse(section.bytes)?;
-        if inner.machine() == machine {
-            return Ok(inner);
-        }
-    }
-    Err(Error::of(Code::NoCode))
+    // Found by name, and the only one that is looked into: the others may be of any width and byte order.
+    let ours = o::section_target(machine).ok_or(Error::of(Code::NoCode))?;
+    let section = find(&outer, ours)?.ok_or(Error::of(Code::NoCode))?;
+    let inner = Elf::parse(section.bytes)?;
+    if inner.machine() == machine { Ok(inner) } else { Err(Error::in_section(Code::MachineMismatch, ours)) }
 }
 
 /// The one section of name `name`, if there is one.

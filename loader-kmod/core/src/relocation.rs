@@ -5,7 +5,7 @@
 use wasmkc_abi::limits::MAX_RELOCATIONS;
 use wasmkc_abi::object::{R_X86_64_PC32, R_X86_64_PLT32};
 
-use crate::elf::{Elf, SHT_RELA, SHT_STRTAB, SHT_SYMTAB, Section, c_str, u16_at, u32_at, u64_at};
+use crate::elf::{Elf, SHT_RELA, SHT_STRTAB, SHT_SYMTAB, Section, name_at, u16_at, u32_at, u64_at};
 use crate::error::{Code, Error};
 use crate::memory::List;
 use crate::parse::Sections;
@@ -16,6 +16,8 @@ const SECTION: &str = ".rela.text";
 const ENTRY: usize = 24;
 /// Bytes that an instruction may have behind a 32-bit field: an immediate of at most four.
 const MAX_BEHIND: i64 = 4;
+/// Bytes of the largest constant.
+const MAX_CONSTANT: i64 = 8;
 const SYMBOL: usize = 24;
 const STT_SECTION: u8 = 3;
 
@@ -64,7 +66,7 @@ impl<'a> Symbols<'a> {
         let section = u16_at(row, 6)?;
         let value = u64_at(row, 8)?;
         match (section, kind) {
-            (0, _) if index != 0 && value == 0 => Some(Referent::Undefined(c_str(self.names, u32_at(row, 0)?)?)),
+            (0, _) if index != 0 && value == 0 => Some(Referent::Undefined(name_at(self.names, u32_at(row, 0)?)?)),
             (_, STT_SECTION) if section != 0 && value == 0 => Some(Referent::SectionStart(section)),
             _ => None,
         }
@@ -96,9 +98,33 @@ pub(crate) fn parse(elf: &Elf<'_>, s: &Sections<'_>, tables: &Tables) -> Result<
         }
         free_from = end;
         let target = target(row, &symbols, s, tables, bad)?;
+        let rodata_bytes = s.rodata.map_or(0, |r| r.bytes.len());
+        if !fits_instruction(s.text.bytes, offset, target, rodata_bytes) {
+            return Err(bad);
+        }
         list.push(Relocation { offset: u32::try_from(offset).map_err(|_| bad)?, target })?;
     }
     Ok(list)
+}
+
+/// Whether the bytes before the field are those of an instruction that takes it: a jump to `wkc_ret`, a call of
+/// anything else, an address relative to the next instruction for data, which must not be read past its end.
+/// A field that has slipped by a byte, or a helper called where the code returns, is caught here; the rest is the
+/// audit's to prove.
+fn fits_instruction(text: &[u8], offset: u64, target: Target, rodata_bytes: usize) -> bool {
+    const JMP: u8 = 0xe9;
+    const CALL: u8 = 0xe8;
+    const LEA: u8 = 0x8d;
+    let byte = |back: usize| usize::try_from(offset).ok()?.checked_sub(back).and_then(|at| text.get(at)).copied();
+    match target {
+        Target::Symbol(Symbol::Ret) => byte(1) == Some(JMP),
+        Target::Symbol(_) => byte(1) == Some(CALL),
+        Target::Rodata(addend) => {
+            let last = i64::try_from(rodata_bytes).unwrap_or(0).saturating_sub(4 + MAX_CONSTANT);
+            // ModRM with mod 00 and r/m 101
+            byte(1).is_some_and(|modrm| modrm & 0xc7 == 0x05) && (byte(2) == Some(LEA) || addend <= last)
+        }
+    }
 }
 
 fn target(row: &[u8], symbols: &Symbols<'_>, s: &Sections<'_>, tables: &Tables, bad: Error) -> Result<Target, Error> {
@@ -118,8 +144,8 @@ fn target(row: &[u8], symbols: &Symbols<'_>, s: &Sections<'_>, tables: &Tables, 
         }
         (R_X86_64_PC32, Referent::SectionStart(section)) => {
             let rodata = s.rodata.filter(|r| r.index == section).ok_or(bad_symbol)?;
-            let last = i64::try_from(rodata.bytes.len()).map_err(|_| bad)?.saturating_sub(4);
-            if addend < -4 - MAX_BEHIND || addend > last {
+            let end = i64::try_from(rodata.bytes.len()).map_err(|_| bad)?.saturating_sub(4);
+            if addend < -4 - MAX_BEHIND || addend > end {
                 return Err(bad);
             }
             Ok(Target::Rodata(addend))

@@ -16,6 +16,9 @@ use crate::parse::Sections;
 /// Largest cause that generated code may raise; the ones above are the loader's.
 const MAX_GENERATED_TRAP: u32 = 15;
 
+/// Bytes of a text that are ever shown: more would be work without a limit for whoever reads the trap log.
+const MAX_TEXT: usize = 256;
+
 /// Zero-terminated texts.
 ///
 /// # Invariants
@@ -37,11 +40,13 @@ impl Strings {
         offset == 0 || self.0.get(offset as usize).is_some_and(|b| b & 0xc0 != 0x80)
     }
 
-    /// The text at `offset`; empty for 0 and for an offset that [`Self::has`] refuses.
+    /// The text at `offset`, cut after [`MAX_TEXT`] bytes; empty for 0 and for an offset that [`Self::has`] refuses.
     #[must_use]
     pub fn get(&self, offset: u32) -> &str {
-        let bytes = if offset == 0 { None } else { crate::elf::c_str(&self.0, offset) };
-        bytes.and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+        let tail = if offset == 0 { None } else { self.0.get(offset as usize..) };
+        let text = tail.and_then(|t| t.get(..MAX_TEXT.min(t.len())).and_then(|t| t.split(|b| *b == 0).next()));
+        // a cut inside a character leaves an invalid rest
+        text.and_then(|t| t.utf8_chunks().next()).map_or("", |chunk| chunk.valid())
     }
 }
 

@@ -80,6 +80,10 @@ spoiled! {
     passive_count_unlike_the_section: CountMismatch, 74, |x| x.meta.passive = 0;
     data_count_without_its_rows: CountMismatch, 74, |x| x.meta.data = 2;
     data_bytes_without_rows: CountMismatch, 74, |x| x.meta.data = 0;
+    function_count_above_the_limit: LimitExceeded, 7, |x| x.meta.functions = u32::MAX;
+    passive_count_above_the_limit: LimitExceeded, 7, |x| x.meta.passive = u32::MAX;
+    data_count_above_the_limit: LimitExceeded, 7, |x| x.meta.data = u32::MAX;
+    import_count_above_the_limit: LimitExceeded, 7, |x| x.meta.imports = u32::MAX;
     globals_above_the_limit: LimitExceeded, 7, |x| { x.globals = vec![0; 1025]; x.meta.globals = 1025 };
     trap_count_above_the_limit: LimitExceeded, 7, |x| x.meta.traps = u32::MAX;
     meta_of_another_size: CountMismatch, 74, |x| x.sections = |s| section(s, o::SECTION_META).bytes.push(0);
@@ -160,11 +164,18 @@ spoiled! {
     relocation_with_a_wrapping_offset: BadRelocation, 74, |x| x.relas[4].offset = u64::MAX - 1;
     relocations_out_of_order: BadRelocation, 74, |x| x.relas.swap(0, 1);
     relocations_that_overlap: BadRelocation, 74, |x| x.relas[1].offset = 35;
+    relocation_one_byte_before_its_field: BadRelocation, 74, |x| x.relas[1].offset = 36;
+    relocation_one_byte_behind_its_field: BadRelocation, 74, |x| x.relas[1].offset = 38;
+    return_that_becomes_a_trap: BadRelocation, 74, |x| x.relas[1].symbol = 3;
+    trap_that_becomes_a_return: BadRelocation, 74, |x| x.relas[2].symbol = 2;
+    constant_whose_field_is_an_immediate: BadRelocation, 74, |x| x.text[31] = 0x81;
+    relocation_at_the_start_of_text: BadRelocation, 74, |x| x.relas[0].offset = 0;
     relocation_of_an_unknown_kind: BadRelocation, 74, |x| x.relas[1].kind = 1;
     relocation_of_64_bits: BadRelocation, 74, |x| x.relas[1].kind = 24;
     call_with_another_addend: BadRelocation, 74, |x| x.relas[1].addend = 0;
     constant_before_rodata: BadRelocation, 74, |x| x.relas[0].addend = -9;
     constant_behind_rodata: BadRelocation, 74, |x| x.relas[0].addend = 9;
+    constant_that_ends_behind_rodata: BadRelocation, 74, |x| x.relas[0].addend = 1;
     constant_in_text: BadSymbol, 74, |x| x.symbols[1].2 = 1;
     call_into_rodata: BadSymbol, 74, |x| x.relas[1].symbol = 1;
     constant_at_a_function: BadSymbol, 74, |x| x.relas[0].symbol = 2;
@@ -232,6 +243,30 @@ fn elf_header_fields() {
 #[test]
 fn not_an_elf_file() {
     assert_eq!(refused_raw(&signed(b"\0asm\x01\0\0\0"), true).code, Code::NotElf);
+}
+
+/// Many sections that share one name of megabytes would be read again and again.
+#[test]
+fn section_name_without_an_end_in_sight() {
+    let named = |len| Object { more: vec![Section::new(&"x".repeat(len), 0, &[]); 200], ..Object::default() };
+    assert_eq!(load(&named(64).elf()).unwrap_err().code, Code::BadSectionName);
+    load(&named(63).elf()).unwrap();
+}
+
+#[test]
+fn inner_object_is_found_by_name_and_the_others_are_not_looked_into() {
+    let outer = |inner: &[(&str, &[u8])]| {
+        let more = inner.iter().map(|(name, bytes)| Section::new(name, 0, bytes)).collect();
+        load(&Object { machine: 183, more, ..Object::default() }.elf()).map_err(|error| error.code)
+    };
+    let ours = Object::default().elf();
+    let other = Object { machine: 183, ..Object::default() }.elf();
+    let (ours, other) = (ours.as_slice(), other.as_slice());
+    outer(&[(".wkc.target.riscv64", b"no ELF at all"), (".wkc.target.x86_64", ours)]).unwrap();
+    assert_eq!(outer(&[(".wkc.target.riscv64", ours)]).unwrap_err(), Code::NoCode);
+    assert_eq!(outer(&[(".wkc.target.x86_64", ours); 2]).unwrap_err(), Code::DuplicateSection);
+    assert_eq!(outer(&[(".wkc.target.x86_64", b"no ELF at all")]).unwrap_err(), Code::NotElf);
+    assert_eq!(outer(&[(".wkc.target.x86_64", other)]).unwrap_err(), Code::MachineMismatch);
 }
 
 #[test]

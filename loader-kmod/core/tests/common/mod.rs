@@ -87,6 +87,8 @@ pub struct Object {
     pub relas: Vec<Rela>,
     /// name, info, section index
     pub symbols: Vec<(String, u8, u16)>,
+    /// Sections behind the object's own.
+    pub more: Vec<Section>,
     /// Changes the finished sections.
     pub sections: fn(&mut Vec<Section>),
 }
@@ -155,6 +157,7 @@ impl Default for Object {
                 ("wkc_trap".into(), 0x10, 0),
                 ("wkc_helper_cpu".into(), 0x10, 0),
             ],
+            more: Vec::new(),
             sections: |_| {},
         }
     }
@@ -204,6 +207,7 @@ impl Object {
             Section::new(o::SECTION_DATA, 0, &data),
             Section::new(o::SECTION_STRINGS, 0, &self.strings),
         ];
+        sections.extend(self.more.iter().cloned());
         (self.sections)(&mut sections);
         sections
     }

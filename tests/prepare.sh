@@ -12,16 +12,69 @@ cp tests/vm/*.sh build/bin/wkc-traffic build/bin/wkc-packets "$out"
 for key in test other; do
 	[ -f "$out/$key.key" ] || $wasmkc keygen --key "$out/$key.key" --cert "$out/$key.crt" --subject "wasmkc $key key"
 done
-key="--sign $out/test.key --cert $out/test.crt"
+# build WASM NAME [OPTION...]: NAME.kwo, signed with the trusted key.
+build() {
+	wasm=$1 name=$2
+	shift 2
+	$wasmkc build "$wasm" -o "$out/$name.kwo" --name "$name" --sign "$out/test.key" --cert "$out/test.crt" "$@" >/dev/null
+}
+# straight_line COUNT: a filter without a loop, five operators COUNT times on a value that no compiler knows.
+straight_line() {
+	awk -v count="$1" 'BEGIN {
+		print "(module (import \"xdp\" \"len\" (func $len (result i32))) (global $sink (mut i32) (i32.const 0))"
+		print "(func (export \"xdp\") (result i32) (local i32) (local.set 0 (call $len))"
+		while (count--) print "local.get 0 i32.const 7 i32.add i32.const 3 i32.mul local.set 0"
+		print "(global.set $sink (local.get 0)) (i32.const 2)))"
+	}'
+}
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+: >"$out/traps.list"
 for wat in tests/filters/*.wat; do
 	name=$(basename "$wat" .wat)
 	wat2wasm "$wat" -o "$out/$name.wasm"
-	# shellcheck disable=SC2086 # $key is two options with their values
-	$wasmkc build "$out/$name.wasm" -o "$out/$name.kwo" --name "$name" $key >/dev/null
+	build "$out/$name.wasm" "$name"
+	# The trap that its comment promises; bound.sh and traps.sh try every line.
+	sed -n "s/^;;.*Trap: \([a-z-]*\)\$/$name \1/p" "$wat" >>"$out/traps.list"
 done
+# 60,000 operators are within the fuel of a packet; 300,000 are not, and are told so before the first of them.
+for count in 12000 60000; do
+	straight_line $count >"$temporary/straight-line-$count.wat"
+	wat2wasm "$temporary/straight-line-$count.wat" -o "$temporary/straight-line-$count.wasm"
+	build "$temporary/straight-line-$count.wasm" "straight-line-$count"
+done
+# dear TEXT [FUNCTIONS]: TEXT fifty times in an endless loop, beside a table of FUNCTIONS functions.
+dear() {
+	awk -v text="$1" -v functions="${2:-1}" 'BEGIN {
+		print "(module (memory 1) (type $t (func)) (global $index (mut i32) (i32.const 77)) (global $bits (mut i64) (i64.const 77))"
+		for (i = 0; i < functions; i++) { print "(func $f" i ")"; all = all " $f" i }
+		print "(table " functions " funcref) (elem (i32.const 0)" all ")"
+		print "(func (export \"xdp\") (result i32) (loop $again"
+		for (i = 0; i < 50; i++) print text
+		print "(br $again)) unreachable))"
+	}'
+}
+# The operators that take the most instructions for a unit of fuel, as far as we know.
+# shellcheck disable=SC2016 # the dollars are names in the text format
+{
+	dear '(memory.fill (i32.const 1) (i32.const 1) (i32.const 7))' >"$temporary/dear-fills.wat"
+	dear '(global.set $bits (i64.popcnt (i64.popcnt (i64.popcnt (i64.popcnt (i64.popcnt (global.get $bits)))))))' >"$temporary/dear-popcnt.wat"
+	dear '(call_indirect (type $t) (global.get $index))' 4000 >"$temporary/dear-indirect-calls.wat"
+}
+for name in dear-fills dear-popcnt dear-indirect-calls; do
+	wat2wasm "$temporary/$name.wat" -o "$temporary/$name.wasm"
+	build "$temporary/$name.wasm" "$name"
+done
+# What only a scenario uses: the wasm stays away, as same.sh compares every one that is there.
+for wat in tests/filters/races/*.wat; do
+	name=$(basename "$wat" .wat)
+	wat2wasm "$wat" -o "$temporary/$name.wasm"
+	build "$temporary/$name.wasm" "$name"
+done
+# bound.sh's control: a loop with a hundred times the fuel.
+build "$out/endless-loop.wasm" long-loop --fuel 10000000
 for name in l4drop drop-port; do
-	# shellcheck disable=SC2086
-	$wasmkc build "build/examples/$name.wasm" -o "$out/$name.kwo" --name "$name" $key >/dev/null
+	build "build/examples/$name.wasm" "$name"
 done
 $wasmkc build "$out/pass.wasm" -o "$out/unsigned.kwo" >/dev/null
 $wasmkc build "$out/pass.wasm" -o "$out/unknown-key.kwo" --sign "$out/other.key" --cert "$out/other.crt" >/dev/null

@@ -94,6 +94,32 @@ json() {
 	tr -d ' \n' <"$2" | grep -o "\"$1\":[^,}]*" | head -n 1 | cut -d: -f2- | tr -d '"'
 }
 
+# From here on nothing but what a test sends travels between the hosts: no IPv6, and no ARP, as each knows the other.
+quiet() {
+	for ns in src dst; do
+		nsenter --net=/run/netns/$ns sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6'
+	done
+	ip -n src neigh replace 10.9.0.2 dev vsrc nud permanent lladdr "$(mac dst)"
+	ip -n dst neigh replace 10.9.0.1 dev vdst nud permanent lladdr "$(mac src)"
+	sleep 1
+}
+mac() { ip -n "$1" -o link show "v$1" | sed 's/.*link.ether \([^ ]*\).*/\1/'; }
+
+# settled NAME: waits until program NAME's counters stand still, as packets may still be on their way.
+settled() {
+	while :; do
+		packets=$(verdict "$1" packets)
+		sleep 0.3
+		[ "$(verdict "$1" packets)" = "$packets" ] && break
+	done
+}
+
+# number NAME COUNTER: like verdict, and 0 for a counter that is not shown as nothing was counted.
+number() {
+	n=$(verdict "$1" "$2")
+	echo "${n:-0}"
+}
+
 # verdict NAME VERDICT and trap NAME CAUSE: counters of a loaded program.
 verdict() {
 	wasmkc stats "$1" --json >/tmp/stats.json

@@ -34,6 +34,9 @@ pub const STACK_RESERVE: u32 = 6144;
 pub const STACK_XDP: u32 = 4096;
 /// Default fuel ceiling of one run, in fuel units (about one wasm operator each).
 pub const FUEL_DEFAULT: u64 = 100_000;
+/// Most machine instructions that a run executes for one unit of fuel, helpers and bulk operations aside:
+/// the compiler's cost model keeps below it and the audit proves it for each object.
+pub const INSTRUCTIONS_PER_FUEL: u32 = 16;
 /// Largest fuel ceiling an object may ask for.
 pub const FUEL_MAX: u64 = 10_000_000;
 /// Fuel for instantiation: the start function, `_initialize` and `init` together.

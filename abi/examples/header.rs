@@ -56,7 +56,7 @@ fn main() {
          \t__u64 trap_site;\n};\n\n\
          /* Header of an instance; globals follow. */\n\
          struct wkc_instance {\n\t__u64 memory_base;\n\t__u64 memory_size;\n\t__u64 memory_max;\n\t__u64 owner;\n\
-         \t__u32 busy;\n\t__u32 cpu;\n\t__u64 shadow_sp;\n\t__u64 reserved[2];\n\t__u64 globals[];\n};\n\n\
+         \t__u32 cpu;\n\t__u32 pad;\n\t__u64 shadow_sp;\n\t__u64 reserved[2];\n\t__u64 globals[];\n};\n\n\
          struct wkc_text {\n\t__u64 ptr;\n\t__u32 len;\n\t__u32 pad;\n};\n\n\
          struct wkc_info {\n\t__u16 abi_major;\n\t__u16 abi_minor;\n\t__u16 machine;\n\t__u16 trust_locked;\n\
          \t__u32 xdp_kfunc;\n\t__u32 programs;\n\t__u32 keys;\n\t__u32 cpus;\n\t__u64 arena_size;\n\t__u64 arena_used;\n\
@@ -67,7 +67,7 @@ fn main() {
          struct wkc_load {\n\t__u64 object;\n\t__u32 len;\n\t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 trap_limit;\n\
          \t__u64 fuel;\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 pad;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_unload {\n\t__u8 name[32];\n\tstruct wkc_text text;\n};\n\n\
-         struct wkc_handle {\n\t__u8 name[32];\n\t__s32 stub_fd;\n\t__u32 ifindex;\n\t__u64 handle;\n\tstruct wkc_text text;\n};\n\n\
+         struct wkc_handle {\n\t__u8 name[32];\n\t__s32 stub_fd;\n\t__u32 pad;\n\t__u64 handle;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_program_info {\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 attached;\n\t__u32 flags;\n\t__u32 hooks;\n\
          \t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 text_bytes;\n\t__u32 instances;\n\t__u64 memory_bytes;\n\
          \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n};\n\n\
@@ -104,12 +104,23 @@ fn main() {
     for ((_, _, size), (_, ty)) in control::REQUESTS.iter().zip(structs) {
         writeln!(h, "\tstatic_assert(sizeof({ty}) == {size}); \\").unwrap();
     }
-    writeln!(
-        h,
-        "\tstatic_assert(offsetof(struct wkc_call, trap_site) == {})\n",
-        std::mem::offset_of!(vmctx::Call, trap_site)
-    )
-    .unwrap();
+    macro_rules! offsets {
+        ($($name:literal, $ty:ty: $($field:ident)*;)*) => {
+            [$($((concat!($name, ", ", stringify!($field)), std::mem::offset_of!($ty, $field)),)*)*]
+        };
+    }
+    let offsets = offsets! {
+        "struct wkc_call", vmctx::Call: instance saved_sp stack_limit fuel packet packet_len packet_total_len
+            hook_context trap_code flags trap_site;
+        "struct wkc_instance", vmctx::Instance: memory_base memory_size memory_max owner cpu shadow_sp;
+        "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id text;
+        "struct wkc_handle", control::Handle: name stub_fd handle text;
+        "struct wkc_stats", control::Stats: name cpu verdicts traps fuel;
+    };
+    for (place, offset) in offsets {
+        writeln!(h, "\tstatic_assert(offsetof({place}) == {offset}); \\").unwrap();
+    }
+    writeln!(h, "\tstatic_assert(offsetof(struct wkc_instance, globals) == {})\n", vmctx::INSTANCE_GLOBALS).unwrap();
     for row in helper::HELPERS {
         let mut params = String::from("struct wkc_call *call");
         for (i, p) in row.params.iter().enumerate() {

@@ -73,8 +73,8 @@ struct wkc_instance {
 	__u64 memory_size;
 	__u64 memory_max;
 	__u64 owner;
-	__u32 busy;
 	__u32 cpu;
+	__u32 pad;
 	__u64 shadow_sp;
 	__u64 reserved[2];
 	__u64 globals[];
@@ -143,7 +143,7 @@ struct wkc_unload {
 struct wkc_handle {
 	__u8 name[32];
 	__s32 stub_fd;
-	__u32 ifindex;
+	__u32 pad;
 	__u64 handle;
 	struct wkc_text text;
 };
@@ -212,7 +212,42 @@ struct wkc_trap_record {
 	static_assert(sizeof(struct wkc_list) == 24); \
 	static_assert(sizeof(struct wkc_stats) == 368); \
 	static_assert(sizeof(struct wkc_list) == 24); \
-	static_assert(offsetof(struct wkc_call, trap_site) == 72)
+	static_assert(offsetof(struct wkc_call, instance) == 0); \
+	static_assert(offsetof(struct wkc_call, saved_sp) == 8); \
+	static_assert(offsetof(struct wkc_call, stack_limit) == 16); \
+	static_assert(offsetof(struct wkc_call, fuel) == 24); \
+	static_assert(offsetof(struct wkc_call, packet) == 32); \
+	static_assert(offsetof(struct wkc_call, packet_len) == 40); \
+	static_assert(offsetof(struct wkc_call, packet_total_len) == 48); \
+	static_assert(offsetof(struct wkc_call, hook_context) == 56); \
+	static_assert(offsetof(struct wkc_call, trap_code) == 64); \
+	static_assert(offsetof(struct wkc_call, flags) == 68); \
+	static_assert(offsetof(struct wkc_call, trap_site) == 72); \
+	static_assert(offsetof(struct wkc_instance, memory_base) == 0); \
+	static_assert(offsetof(struct wkc_instance, memory_size) == 8); \
+	static_assert(offsetof(struct wkc_instance, memory_max) == 16); \
+	static_assert(offsetof(struct wkc_instance, owner) == 24); \
+	static_assert(offsetof(struct wkc_instance, cpu) == 32); \
+	static_assert(offsetof(struct wkc_instance, shadow_sp) == 40); \
+	static_assert(offsetof(struct wkc_load, object) == 0); \
+	static_assert(offsetof(struct wkc_load, len) == 8); \
+	static_assert(offsetof(struct wkc_load, trap_verdict) == 12); \
+	static_assert(offsetof(struct wkc_load, after_trap) == 16); \
+	static_assert(offsetof(struct wkc_load, trap_limit) == 20); \
+	static_assert(offsetof(struct wkc_load, fuel) == 24); \
+	static_assert(offsetof(struct wkc_load, name) == 32); \
+	static_assert(offsetof(struct wkc_load, id) == 64); \
+	static_assert(offsetof(struct wkc_load, text) == 72); \
+	static_assert(offsetof(struct wkc_handle, name) == 0); \
+	static_assert(offsetof(struct wkc_handle, stub_fd) == 32); \
+	static_assert(offsetof(struct wkc_handle, handle) == 40); \
+	static_assert(offsetof(struct wkc_handle, text) == 48); \
+	static_assert(offsetof(struct wkc_stats, name) == 0); \
+	static_assert(offsetof(struct wkc_stats, cpu) == 32); \
+	static_assert(offsetof(struct wkc_stats, verdicts) == 40); \
+	static_assert(offsetof(struct wkc_stats, traps) == 104); \
+	static_assert(offsetof(struct wkc_stats, fuel) == 360); \
+	static_assert(offsetof(struct wkc_instance, globals) == 64)
 
 /* nanoseconds of the monotonic clock */
 __u64 wkc_helper_ktime_ns(struct wkc_call *call);

@@ -150,8 +150,8 @@ pub struct Handle {
     pub name: [u8; 32],
     /// BPF program fd of the stub, or -1.
     pub stub_fd: i32,
-    /// Interface index it will be attached to (for `list`), or 0.
-    pub ifindex: u32,
+    /// Zero.
+    pub pad: u32,
     /// Out: handle to pass to the kfunc.
     pub handle: u64,
     /// Message on failure.

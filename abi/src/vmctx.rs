@@ -56,10 +56,10 @@ pub struct Instance {
     pub memory_max: u64,
     /// Loader's own pointer to the program, never read by generated code.
     pub owner: u64,
-    /// Non-zero while a run is in this instance.
-    pub busy: u32,
     /// CPU of this instance.
     pub cpu: u32,
+    /// Zero.
+    pub pad: u32,
     /// Value that the guest's shadow-stack pointer gets back after a trap.
     pub shadow_sp: u64,
     /// Zero.
@@ -101,7 +101,6 @@ const _: () = {
     assert!(offset_of!(Instance, memory_size) == 8);
     assert!(offset_of!(Instance, memory_max) == 16);
     assert!(offset_of!(Instance, owner) == 24);
-    assert!(offset_of!(Instance, busy) == 32);
-    assert!(offset_of!(Instance, cpu) == 36);
+    assert!(offset_of!(Instance, cpu) == 32);
     assert!(offset_of!(Instance, shadow_sp) == 40);
 };

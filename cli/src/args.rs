@@ -242,6 +242,9 @@ pub struct Run {
     /// Print the summary only
     #[arg(long)]
     pub summary: bool,
+    /// Print the nanoseconds that each packet took, too
+    #[arg(long)]
+    pub time: bool,
     #[command(flatten)]
     pub traps: TrapOptions,
 }

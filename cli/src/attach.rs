@@ -60,8 +60,8 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
         drop(link);
         pin.remove()?;
     }
-    let stub = stub(device, name, ifindex)?;
-    device.handle(name, Some(stub.as_fd()), ifindex).map_err(explain)?;
+    let stub = stub(device, name)?;
+    device.handle(name, Some(stub.as_fd())).map_err(explain)?;
     let flags = match mode {
         Mode::Native => bpf::XDP_NATIVE,
         Mode::Generic => bpf::XDP_GENERIC,
@@ -72,12 +72,12 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
 }
 
 /// Makes a stub of loaded program `name`: steps 3 and 4. The loader does not know of it yet.
-pub fn stub(device: &Device, name: &str, ifindex: u32) -> Result<OwnedFd> {
+pub fn stub(device: &Device, name: &str) -> Result<OwnedFd> {
     let kfunc = device.info().map_err(explain)?.xdp_kfunc;
     if kfunc == 0 {
         return Err(no_btf());
     }
-    let handle = device.handle(name, None, ifindex).map_err(explain)?;
+    let handle = device.handle(name, None).map_err(explain)?;
     let btf = bpf::module_btf(MODULE)
         .map_err(|e| needs_privilege(Error::new(format_args!("cannot look for the module's BTF: {e}")), &e))?
         .ok_or_else(no_btf)?;

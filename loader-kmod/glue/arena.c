@@ -254,8 +254,8 @@ static int arena_check_get(char *buffer, const struct kernel_param *kp)
 
 	count_all(&t, &r);
 	return sysfs_emit(buffer,
-			  "%s\ntext %px pages %u missing %u writable %u not-executable %u alias-executable %u\n"
-			  "rodata %px pages %u missing %u writable %u executable %u alias-executable %u\n",
+			  "%s\ntext %pK pages %u missing %u writable %u not-executable %u alias-executable %u\n"
+			  "rodata %pK pages %u missing %u writable %u executable %u alias-executable %u\n",
 			  wkc_arena_check_wx() ? "FAIL" : "ok",
 			  wkc_arena_text, t.pages, t.missing, t.writable, t.wrong_exec, t.alias_exec,
 			  wkc_arena_rodata, r.pages, r.missing, r.writable, r.wrong_exec, r.alias_exec);

@@ -3,8 +3,8 @@
  * /dev/wasmkc: versioned ioctls. Copies in, checks who asks, calls the file that owns the matter,
  * copies out. No parsing and no policy here.
  *
- * The device is root's. Beyond that, what changes anything needs CAP_SYS_ADMIN, a handle needs
- * CAP_NET_ADMIN. A failed request leaves a message in the caller's buffer beside its errno.
+ * The device is root's. Beyond that, what changes anything or tells keys needs CAP_SYS_ADMIN, a handle
+ * CAP_NET_ADMIN; what is loaded and what it counted, anybody who may open the device. A failed request leaves a message in the caller's buffer beside its errno.
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
@@ -119,6 +119,8 @@ static int ioc_trust_list(void __user *arg)
 		return -EFAULT;
 	if (req.id || req.pad)
 		return -EINVAL;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
 	req.capacity = min_t(u32, req.capacity, 4096);
 	keys = kvcalloc(max(req.capacity, 1U), sizeof(*keys), GFP_KERNEL);
 	if (!keys)
@@ -146,6 +148,9 @@ static int ioc_load(void __user *arg)
 			 WKC_MAX_OBJECT_BYTES, req.len);
 		return reply(-EINVAL, &req.text, msg);
 	}
+	/* An answer that cannot be given is found out before anything is done. */
+	if (put_user(0, (u32 __user *)(arg + offsetof(struct wkc_load, id))))
+		return -EFAULT;
 	object = vmemdup_user(u64_to_user_ptr(req.object), req.len);
 	if (IS_ERR(object))
 		return PTR_ERR(object);
@@ -183,7 +188,7 @@ static int handle_of(struct wkc_handle *req, char *msg)
 	req->handle = f->handle;
 	if (req->stub_fd < 0)
 		return 0;
-	return wkc_stub_register(f, req->stub_fd, req->ifindex, msg);
+	return wkc_stub_register(f, req->stub_fd, msg);
 }
 
 static int ioc_handle(void __user *arg)
@@ -198,6 +203,10 @@ static int ioc_handle(void __user *arg)
 	ret = need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
 	if (ret)
 		return reply(ret, &req.text, msg);
+	if (req.pad)
+		return -EINVAL;
+	if (put_user(0ULL, (u64 __user *)(arg + offsetof(struct wkc_handle, handle))))
+		return -EFAULT;
 	mutex_lock(&wkc_lock);
 	ret = handle_of(&req, msg);
 	mutex_unlock(&wkc_lock);
@@ -268,9 +277,10 @@ static int ioc_trap_log(void __user *arg)
 	mutex_lock(&wkc_lock);
 	f = wkc_program_find_id(req.id);
 	if (f)
-		req.count = wkc_trap_log(f, records, req.capacity);
+		ret = wkc_trap_log(f, records, req.capacity);
 	mutex_unlock(&wkc_lock);
-	if (f)
+	req.count = ret;
+	if (ret >= 0)
 		ret = list_out(arg, &req, records, sizeof(*records));
 	kvfree(records);
 	return ret;

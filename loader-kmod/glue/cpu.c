@@ -8,7 +8,10 @@
 
 static int hotplug_state;
 
-/* Holds cpus_write_lock() on behalf of the CPU; never fails, a CPU without instance gives the trap verdict. */
+/*
+ * Runs on another CPU before this one takes its first interrupt, under cpus_write_lock(). Never fails:
+ * a CPU without instance gives the trap verdict.
+ */
 static int cpu_comes_online(unsigned int cpu)
 {
 	wkc_program_cpu_online(cpu);
@@ -17,7 +20,7 @@ static int cpu_comes_online(unsigned int cpu)
 
 int wkc_cpu_init(void)
 {
-	int ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "net/wasmkc:online", cpu_comes_online, NULL);
+	int ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "net/wasmkc:prepare", cpu_comes_online, NULL);
 
 	if (ret < 0)
 		return ret;

@@ -7,14 +7,8 @@
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
-#include <linux/printk.h>
 #include <linux/random.h>
-#include <linux/ratelimit.h>
 #include "wasmkc.h"
-
-/* Shared by all filters, so that many of them cannot flood the log together either. */
-static struct ratelimit_state log_limit =
-	RATELIMIT_STATE_INIT_FLAGS(log_limit, 5 * HZ, 20, RATELIMIT_MSG_ON_RELEASE);
 
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 {
@@ -37,15 +31,9 @@ __u32 wkc_helper_random32(struct wkc_call *call)
 	return get_random_u32();
 }
 
-/* The text is the author's: whatever is not printable is escaped, and the line says whose it is. */
 __u32 wkc_helper_log(struct wkc_call *call, const __u8 *a0, __u64 a1)
 {
 	const struct wkc_instance *i = (const struct wkc_instance *)call->instance;
-	const struct wkc_filter *f = (const struct wkc_filter *)i->owner;
-	int len = min_t(u64, a1, WKC_MAX_LOG);
 
-	if (!__ratelimit(&log_limit))
-		return 0;
-	pr_info("wasmkc %s: %*pE\n", f->name, len, a0);
-	return len;
+	return wkc_log((const struct wkc_filter *)i->owner, a0, min_t(u64, a1, WKC_MAX_LOG));
 }

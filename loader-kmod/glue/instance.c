@@ -16,6 +16,12 @@
 #define WASM_PAGE 65536UL
 #define INSTANCE_ALIGN 64
 
+/*
+ * A reset clears up to 16 MiB and runs the init entries, all at the price of one packet that traps:
+ * no CPU's instance is reset more often than that.
+ */
+#define RESET_INTERVAL (HZ / 10)
+
 static struct workqueue_struct *reset_queue;
 
 static const char *const entry_names[] = { "the start function", "`_initialize`", "`init`" };
@@ -66,11 +72,12 @@ static int start_instance(struct wkc_cpu *c, char *msg)
 
 /*
  * The work of AFTER_TRAP_RESET. busy is WKC_RESETTING from the trap until the last store here, so
- * packets get the trap verdict meanwhile and never see a half-made instance.
+ * packets get the trap verdict meanwhile and never see a half-made instance. Where the init entries
+ * fail it stays so for good.
  */
 static void reset_instance(struct work_struct *work)
 {
-	struct wkc_cpu *c = container_of(work, struct wkc_cpu, reset);
+	struct wkc_cpu *c = container_of(to_delayed_work(work), struct wkc_cpu, reset);
 	struct wkc_filter *f = c->filter;
 	u8 *at, *end = c->memory + f->image.memory_max * WASM_PAGE;
 	char msg[WKC_MSG_LEN];
@@ -82,14 +89,18 @@ static void reset_instance(struct work_struct *work)
 	if (start_instance(c, msg)) {
 		WRITE_ONCE(f->disabled, 1);
 		pr_notice("wasmkc %s: disabled, %s\n", f->name, msg);
+		return;
 	}
-	smp_store_release(&c->instance->busy, WKC_IDLE);
+	WRITE_ONCE(c->last_reset, jiffies);
+	smp_store_release(&c->busy, WKC_IDLE);
 }
 
 /* Softirq. The caller has set busy to WKC_RESETTING, so this is called once until the work is done. */
 void wkc_instance_reset_later(struct wkc_cpu *c)
 {
-	queue_work(reset_queue, &c->reset);
+	unsigned long since = jiffies - READ_ONCE(c->last_reset);
+
+	queue_delayed_work(reset_queue, &c->reset, since < RESET_INTERVAL ? RESET_INTERVAL - since : 0);
 }
 
 static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
@@ -110,7 +121,8 @@ static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
 	c->filter = f;
 	c->cpu = cpu;
 	c->instance = (void *)c + head;
-	INIT_WORK(&c->reset, reset_instance);
+	INIT_DELAYED_WORK(&c->reset, reset_instance);
+	c->last_reset = jiffies - RESET_INTERVAL;
 	if (memory) {
 		c->memory = vzalloc_node(memory, cpu_to_node(cpu));
 		if (!c->memory)
@@ -164,7 +176,7 @@ void wkc_instance_destroy(struct wkc_filter *f, u32 cpu)
 	lockdep_assert_held(&wkc_lock);
 	if (!c)
 		return;
-	cancel_work_sync(&c->reset);
+	cancel_delayed_work_sync(&c->reset);
 	f->cpus[cpu] = NULL;
 	free_instance(c);
 }

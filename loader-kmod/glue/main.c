@@ -52,6 +52,7 @@ static void __exit wkc_exit(void)
 	wkc_cpu_uninit();
 	wkc_program_uninit();
 	wkc_instance_uninit();
+	wkc_log_uninit();
 	wkc_trust_uninit();
 }
 

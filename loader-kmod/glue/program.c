@@ -12,6 +12,7 @@
 #include <linux/ctype.h>
 #include <linux/mm.h>
 #include <linux/printk.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "wasmkc.h"
@@ -191,6 +192,8 @@ static int create_instances(struct wkc_filter *f, char *msg)
 		ret = wkc_instance_create(f, cpu, msg);
 		if (ret)
 			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	}
 	return 0;
 }

@@ -13,6 +13,9 @@
 #include <linux/slab.h>
 #include "wasmkc.h"
 
+/* Stub programs of one filter, far above the interfaces that it may be on. */
+#define MAX_STUBS 4096
+
 static void prune_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(pruner, prune_work);
 static bool stopping;		/* protected by wkc_lock */
@@ -79,15 +82,50 @@ void wkc_stub_drop(struct wkc_filter *f)
 		drop(s);
 }
 
-int wkc_stub_register(struct wkc_filter *f, int fd, u32 ifindex, char *msg)
+/*
+ * Whether @prog loads @f's handle, as the stubs that the command makes do. Others may be registered by
+ * mistake only: whoever is allowed to could as well attach a stub and never say so. Where the kernel has
+ * blinded the constants of the program (net.core.bpf_jit_harden) this cannot be told.
+ */
+static bool is_stub_of(const struct wkc_filter *f, const struct bpf_prog *prog)
+{
+	u32 i;
+
+	if (prog->blinded)
+		return true;
+	for (i = 0; i + 1 < prog->len; i++) {
+		const struct bpf_insn *insn = &prog->insnsi[i];
+
+		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW) && (u32)insn[0].imm == (u32)f->handle &&
+		    (u32)insn[1].imm == f->handle >> 32)
+			return true;
+	}
+	return false;
+}
+
+static u32 count(const struct wkc_filter *f)
+{
+	const struct wkc_stub *s;
+	u32 n = 0;
+
+	list_for_each_entry(s, &f->stubs, node)
+		n++;
+	return n;
+}
+
+int wkc_stub_register(struct wkc_filter *f, int fd, char *msg)
 {
 	struct wkc_stub *s, *known;
 
 	lockdep_assert_held(&wkc_lock);
+	wkc_stub_attached(f);
+	if (count(f) >= MAX_STUBS) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` has %d stub programs already", f->name, MAX_STUBS);
+		return -ENOSPC;
+	}
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
 		return -ENOMEM;
-	s->ifindex = ifindex;
 	s->prog = bpf_prog_get_type_dev(fd, BPF_PROG_TYPE_XDP, false);
 	if (IS_ERR(s->prog)) {
 		int ret = PTR_ERR(s->prog);
@@ -96,10 +134,16 @@ int wkc_stub_register(struct wkc_filter *f, int fd, u32 ifindex, char *msg)
 		snprintf(msg, WKC_MSG_LEN, "file descriptor %d is no XDP program (error %d)", fd, ret);
 		return ret;
 	}
+	if (!is_stub_of(f, s->prog)) {
+		bpf_prog_put(s->prog);
+		kfree(s);
+		snprintf(msg, WKC_MSG_LEN, "file descriptor %d is no stub of `%s`: it does not load the handle", fd,
+			 f->name);
+		return -EINVAL;
+	}
 	list_for_each_entry(known, &f->stubs, node) {
 		if (known->prog != s->prog)
 			continue;
-		known->ifindex = ifindex;
 		bpf_prog_put(s->prog);
 		kfree(s);
 		return 0;

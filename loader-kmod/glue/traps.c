@@ -132,9 +132,9 @@ static u32 collect(const struct wkc_filter *f, struct found *all)
 
 /*
  * wkc_lock held. Writes the last @capacity of the traps kept, oldest first; returns how many there
- * are, at most WKC_TRAP_RECORDS.
+ * are, at most WKC_TRAP_RECORDS, or -ENOMEM.
  */
-u32 wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity)
+int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity)
 {
 	struct found *all;
 	u32 n, i, kept, first;
@@ -142,7 +142,7 @@ u32 wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 ca
 	lockdep_assert_held(&wkc_lock);
 	all = kvcalloc(nr_cpu_ids, sizeof(*all) * WKC_TRAP_RECORDS, GFP_KERNEL);
 	if (!all)
-		return 0;
+		return -ENOMEM;
 	n = collect(f, all);
 	kept = min_t(u32, n, WKC_TRAP_RECORDS);
 	first = n - min(kept, capacity);

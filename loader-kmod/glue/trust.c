@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/key.h>
 #include <linux/list.h>
+#include <linux/printk.h>
 #include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/verification.h>
@@ -26,6 +27,9 @@ static LIST_HEAD(trusted_keys);		/* protected by trust_lock */
 static u32 trusted_count;		/* protected by trust_lock */
 static bool locked;			/* protected by trust_lock; never cleared */
 static struct key *ring;		/* constant after init */
+
+/* keys.S */
+extern const u8 wkc_builtin_keys[], wkc_builtin_keys_end[];
 
 static int refuse_link(struct key *keyring, const struct key_type *type,
 		       const union key_payload *payload, struct key *restriction_key)
@@ -146,9 +150,35 @@ void wkc_trust_usage(struct wkc_info *info)
 	mutex_unlock(&trust_lock);
 }
 
+/*
+ * The certificates that the module was built with (make KEYS=...), one DER file behind the other. A
+ * module that cannot take one of them does not load: it would refuse what its builder meant it to take.
+ */
+static int add_builtin_keys(void)
+{
+	const u8 *at = wkc_builtin_keys;
+	char msg[WKC_MSG_LEN];
+
+	while (at < wkc_builtin_keys_end) {
+		size_t left = wkc_builtin_keys_end - at, len = 4;
+
+		/* SEQUENCE with a length of two bytes: every certificate that has a key is that long. */
+		if (left >= len && at[0] == 0x30 && at[1] == 0x82)
+			len += at[2] << 8 | at[3];
+		if (len == 4 || len > left || add_key(at, len, msg)) {
+			pr_err("wasmkc: built-in certificate at byte %td is not one that this kernel takes\n",
+			       at - wkc_builtin_keys);
+			return -EBADMSG;
+		}
+		at += len;
+	}
+	return 0;
+}
+
 int wkc_trust_init(void)
 {
 	struct key_restriction *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	int ret;
 
 	if (!r)
 		return -ENOMEM;
@@ -160,7 +190,12 @@ int wkc_trust_init(void)
 		kfree(r);
 		return PTR_ERR(ring);
 	}
-	return 0;
+	mutex_lock(&trust_lock);
+	ret = add_builtin_keys();
+	mutex_unlock(&trust_lock);
+	if (ret)
+		wkc_trust_uninit();
+	return ret;
 }
 
 /*

@@ -13,8 +13,10 @@
  * that is coming or going; it is therefore called with none of the first two held.
  *
  * Contexts: everything is process context and may sleep, but what is marked "softirq": the kfunc
- * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock at all. They run
- * with bottom halves disabled and inside an RCU read side, which is what keeps a filter alive.
+ * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock but the innermost
+ * one of the log's queue (log.c). From the kfunc they run with bottom halves disabled and inside an
+ * RCU read side, which is what keeps a filter alive. The helpers, and they alone, also run in process
+ * context, preemptibly, while an instance is being made (instance.c); it is not published then.
  */
 #ifndef WASMKC_H
 #define WASMKC_H
@@ -34,7 +36,7 @@
 /* Slots of the program table; a power of two, see wkc_handle_slot(). */
 #define WKC_SLOTS 256
 
-/* Values of wkc_instance.busy. */
+/* Values of wkc_cpu.busy. */
 #define WKC_IDLE 0
 #define WKC_RUNNING 1
 #define WKC_RESETTING 2		/* a trap happened; the reset work owns the instance */
@@ -61,7 +63,9 @@ struct wkc_cpu {
 	u8 *memory;			/* memory_max pages, or NULL */
 	size_t bytes;			/* charged for this struct, the instance and the memory */
 	u32 cpu;
-	struct work_struct reset;
+	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
+	struct delayed_work reset;
+	unsigned long last_reset;	/* jiffies; written by the reset work only */
 	local64_t verdicts[8];
 	local64_t traps[WKC_TRAP_COUNTERS];
 	local64_t fuel;
@@ -73,7 +77,6 @@ struct wkc_cpu {
 struct wkc_stub {
 	struct list_head node;
 	struct bpf_prog *prog;		/* one reference */
-	u32 ifindex;
 };
 
 /*
@@ -144,7 +147,7 @@ void wkc_program_uninit(void);
 /* stub.c; all but init and uninit with wkc_lock held */
 void wkc_stub_init(void);
 void wkc_stub_uninit(void);
-int wkc_stub_register(struct wkc_filter *f, int fd, u32 ifindex, char *msg);
+int wkc_stub_register(struct wkc_filter *f, int fd, char *msg);
 u32 wkc_stub_attached(struct wkc_filter *f);
 void wkc_stub_prune_all(void);
 void wkc_stub_drop(struct wkc_filter *f);
@@ -162,7 +165,11 @@ u64 wkc_stack_limit(void);
 const char *wkc_trap_name(u32 code);
 void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* softirq */
 void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
-u32 wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);
+int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);
+
+/* log.c */
+u32 wkc_log(const struct wkc_filter *f, const u8 *text, size_t len);	/* softirq */
+void wkc_log_uninit(void);
 
 /* stats.c */
 void wkc_stats_read(const struct wkc_filter *f, struct wkc_stats *out);

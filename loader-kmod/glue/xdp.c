@@ -101,7 +101,7 @@ static noinline u32 trapped(struct wkc_filter *f, struct wkc_cpu *c, const struc
 	local64_add(f->fuel - max(call->fuel, 0LL), &c->fuel);
 	give_back_shadow_stack(f, c->instance);
 	busy = after_trap(f, c);
-	smp_store_release(&c->instance->busy, busy);
+	smp_store_release(&c->busy, busy);
 	if (busy == WKC_RESETTING)
 		wkc_instance_reset_later(c);
 	return f->trap_verdict;
@@ -138,24 +138,24 @@ static __always_inline void fill(struct wkc_call *call, const struct wkc_filter 
 
 static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct xdp_buff *xdp)
 {
-	struct wkc_instance *i = c->instance;
-	u32 busy = smp_load_acquire(&i->busy);
 	struct wkc_call call __uninitialized;
-	u32 verdict, code;
+	u32 verdict, code, busy;
 
+	/*
+	 * One instruction, as nested code on this CPU may come at any point. Other CPUs only ever end a
+	 * reset; what they wrote before is seen after it, as x86 orders loads.
+	 */
+	busy = cmpxchg_local(&c->busy, WKC_IDLE, WKC_RUNNING);
 	if (unlikely(busy))
 		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, xdp->data_end - xdp->data);
-	/* Only this CPU writes busy but for the end of a reset, and only nested code can come between. */
-	WRITE_ONCE(i->busy, WKC_RUNNING);
-	barrier();
-	fill(&call, f, i, xdp);
+	fill(&call, f, c->instance, xdp);
 	verdict = wkc_enter(&call, f->entry_xdp);
 	code = judge(&call, verdict);
 	if (unlikely(code))
 		return trapped(f, c, &call, code);
 	local64_inc(&c->verdicts[verdict]);
 	local64_add(f->fuel - call.fuel, &c->fuel);
-	smp_store_release(&i->busy, WKC_IDLE);
+	smp_store_release(&c->busy, WKC_IDLE);
 	return verdict;
 }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 const PROG_LOAD: u32 = 5;
 const OBJ_PIN: u32 = 6;
@@ -187,8 +188,9 @@ pub fn load_stub(name: &str, btf: BorrowedFd<'_>, kfunc: u32, handle: u64) -> Re
     })
 }
 
-/// Runs `program` once on `packet`, which becomes what the program made of it, and returns its verdict.
-pub fn test_run(program: BorrowedFd<'_>, packet: &mut Vec<u8>) -> io::Result<u32> {
+/// Runs `program` once on `packet`, which becomes what the program made of it, and returns its verdict and
+/// the time it took.
+pub fn test_run(program: BorrowedFd<'_>, packet: &mut Vec<u8>) -> io::Result<(u32, Duration)> {
     let mut out = vec![0u8; packet.len() + TEST_RUN_GROWTH];
     let mut attr = TestRun {
         prog_fd: raw(program),
@@ -202,7 +204,7 @@ pub fn test_run(program: BorrowedFd<'_>, packet: &mut Vec<u8>) -> io::Result<u32
     bpf(PROG_TEST_RUN, &mut attr)?;
     out.truncate(attr.data_size_out as usize);
     *packet = out;
-    Ok(attr.retval)
+    Ok((attr.retval, Duration::from_nanos(attr.duration.into())))
 }
 
 /// Attaches `program` to the interface. The link, and with it the attachment, lasts as long as the

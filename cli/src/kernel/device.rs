@@ -142,10 +142,10 @@ impl Device {
     }
 
     /// The handle of a program; with a `stub`, registers it as one of the program's.
-    pub fn handle(&self, name: &str, stub: Option<BorrowedFd<'_>>, ifindex: u32) -> Result<u64> {
+    pub fn handle(&self, name: &str, stub: Option<BorrowedFd<'_>>) -> Result<u64> {
         let mut message = Message::new();
         let stub_fd = stub.map_or(-1, |fd| fd.as_raw_fd());
-        let mut request = Handle { name: name_field(name), stub_fd, ifindex, handle: 0, text: message.field() };
+        let mut request = Handle { name: name_field(name), stub_fd, pad: 0, handle: 0, text: message.field() };
         self.call("HANDLE", &mut request).map_err(|e| with_text(e, &message))?;
         Ok(request.handle)
     }

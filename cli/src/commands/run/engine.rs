@@ -1,6 +1,7 @@
 //! Where `run` has its packets judged: in this process, or by a program in the kernel.
 
 use crate::error::Result;
+use std::time::Duration;
 use wasmkc_abi::verdict::Verdict;
 use wasmkc_host::Trap;
 
@@ -13,6 +14,8 @@ pub struct Judgement {
     pub trap: Option<Trap>,
     /// Fuel it took.
     pub fuel: u64,
+    /// Time it took, the way into the filter and out of it included.
+    pub time: Duration,
 }
 
 /// One instance or program that judges packets in their order.

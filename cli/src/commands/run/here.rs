@@ -9,6 +9,7 @@ use crate::output::read_file;
 use crate::policy::{After, Policy};
 use crate::sign::{check, read_cert};
 use std::path::Path;
+use std::time::Instant;
 use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_OBJECT_BYTES};
 use wasmkc_host::{AfterTrap, Options, Program, Runner};
 
@@ -42,9 +43,11 @@ impl Here {
 
 impl Engine for Here {
     fn judge(&mut self, packet: &mut Vec<u8>) -> Result<Option<Judgement>> {
+        let start = Instant::now();
         let outcome = self.0.run(packet);
+        let time = start.elapsed();
         let trap = outcome.trap.and_then(|_| self.0.last_trap()).cloned();
-        Ok(Some(Judgement { verdict: outcome.verdict, trap, fuel: outcome.fuel_used }))
+        Ok(Some(Judgement { verdict: outcome.verdict, trap, fuel: outcome.fuel_used, time }))
     }
 
     fn take_log(&mut self) -> Vec<String> {

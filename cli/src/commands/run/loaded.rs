@@ -32,7 +32,7 @@ impl Loaded {
         check_name(name)?;
         let device = open()?;
         let program = idle(&device, name)?;
-        let stub = attach::stub(&device, name, 0)?;
+        let stub = attach::stub(&device, name)?;
         let counted = device.stats(name, None).map_err(explain)?;
         Ok(Self { device, name: name.to_owned(), id: program.id, stub, counted, disabled: program.disabled != 0 })
     }
@@ -67,7 +67,7 @@ impl Engine for Loaded {
         if !(TEST_RUN_MIN..=TEST_RUN_MAX).contains(&packet_len) {
             return Ok(None);
         }
-        let verdict = test_run(self.stub.as_fd(), packet)
+        let (verdict, time) = test_run(self.stub.as_fd(), packet)
             .map_err(|e| Error::new(format_args!("the kernel does not run the stub on {packet_len} bytes: {e}")))?;
         let verdict = Verdict::from_u32(verdict)
             .ok_or_else(|| Error::new(format_args!("the kernel gives {verdict}, which is no verdict")))?;
@@ -81,7 +81,7 @@ impl Engine for Loaded {
         self.disabled |= trap.as_ref().is_some_and(|trap| trap.code == TrapCode::Disabled);
         let fuel = now.fuel - self.counted.fuel;
         self.counted = now;
-        Ok(Some(Judgement { verdict, trap, fuel }))
+        Ok(Some(Judgement { verdict, trap, fuel, time }))
     }
 
     /// The kernel's filters log to the kernel's log.

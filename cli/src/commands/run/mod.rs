@@ -29,7 +29,8 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     log_lines(engine.as_mut());
     if !json && !args.summary {
-        writeln!(out, "{:>8} {:>6}  {:8} {:>8}  trap", "packet", "len", "verdict", "fuel")?;
+        let time = if args.time { format!("{:>10}  ", "ns") } else { String::new() };
+        writeln!(out, "{:>8} {:>6}  {:8} {:>8}  {time}trap", "packet", "len", "verdict", "fuel")?;
     }
     let mut counters = Counters::default();
     let (mut index, mut cut_short, mut left_out) = (0u64, 0u64, 0u64);
@@ -43,8 +44,8 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
         };
         counters.count(judgement.verdict, judgement.trap.as_ref().map(|t| t.code), judgement.fuel);
         if !args.summary {
-            let line = if json { line_json(index, len, &judgement).to_string() } else { line(index, len, &judgement) };
-            writeln!(out, "{line}")?;
+            let words = if json { line_json } else { line };
+            writeln!(out, "{}", words(index, len, &judgement, args.time))?;
         }
         log_lines(engine.as_mut());
         keep(&mut writer, &packet, judgement.verdict)?;
@@ -77,21 +78,26 @@ fn keep(writer: &mut Option<Writer>, packet: &Packet, verdict: Verdict) -> Resul
     }
 }
 
-fn line(index: u64, len: usize, judgement: &Judgement) -> String {
+fn line(index: u64, len: usize, judgement: &Judgement, with_time: bool) -> String {
     let place = judgement.trap.as_ref().map_or_else(|| "-".into(), ToString::to_string);
     let (verdict, fuel) = (judgement.verdict.name(), judgement.fuel);
-    format!("{index:>8} {len:>6}  {verdict:8} {fuel:>8}  {place}")
+    let time = if with_time { format!("{:>10}  ", judgement.time.as_nanos()) } else { String::new() };
+    format!("{index:>8} {len:>6}  {verdict:8} {fuel:>8}  {time}{place}")
 }
 
-fn line_json(index: u64, len: usize, judgement: &Judgement) -> Value {
-    json!({
+fn line_json(index: u64, len: usize, judgement: &Judgement, with_time: bool) -> String {
+    let mut line = json!({
         "index": index,
         "len": len,
         "verdict": judgement.verdict.name(),
         "fuel": judgement.fuel,
         "trap": judgement.trap.as_ref().map(|t| t.code.name()),
         "place": judgement.trap.as_ref().map(ToString::to_string),
-    })
+    });
+    if with_time {
+        line["ns"] = json!(judgement.time.as_nanos() as u64);
+    }
+    line.to_string()
 }
 
 fn summary(counters: &Counters, disabled: bool, json: bool) -> String {

@@ -52,6 +52,7 @@ scenarios: build
 			-c "$$source" -o "build/scenarios/$$(basename "$$source" .c).bpf.o"; \
 	done
 	@$(STEP) 'signed filters' tests/prepare.sh $(KDIR)/scripts/sign-file
+	@$(STEP) 'filters that fault' tests/plant.sh $(KDIR)/scripts/sign-file
 	@$(STEP) 'kernel module with a key' $(MAKE) -s -C loader-kmod KVER=$(KVER) O=$(abspath build/kmod-keys) \
 		KEYS=$(abspath build/scenarios/test.crt)
 

@@ -48,6 +48,11 @@ static struct arena {
 	[WKC_ARENA_RODATA] = { wkc_arena_rodata, rodata_map, RODATA_BLOCKS, 0, 0 },
 };
 
+bool wkc_arena_is_text(u64 address)
+{
+	return address - (u64)wkc_arena_text < WKC_TEXT_ARENA;
+}
+
 static unsigned int blocks_of(size_t size)
 {
 	return DIV_ROUND_UP(size, 1UL << BLOCK_SHIFT);

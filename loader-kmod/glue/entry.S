@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The only way into generated code and the only two ways out of it.
+ * The only way into generated code and the only ways out of it.
  *
  *	u64 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
  *	wkc_trap(call, code)				generated code calls it; never returns to it
  *	wkc_ret						generated code jumps to it instead of `leave; ret`
+ *	wkc_recover					die.c sends it here after an exception
  *
  * Stack while a filter runs:
  *
@@ -34,7 +35,8 @@ SYM_FUNC_START(wkc_enter)
 	mov %rsp, WKC_CALL_SAVED_SP(%rdi)
 	mov %rsi, %rax
 	CALL_NOSPEC rax
-.Lleave:
+SYM_INNER_LABEL(wkc_left, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
 	UNWIND_HINT_RESTORE
 	pop %r15
 	pop %r14
@@ -64,8 +66,21 @@ SYM_CODE_START(wkc_trap)
 	lea -40(%rbp), %rsp
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
 	xor %eax, %eax
-	jmp .Lleave
+	jmp wkc_left
 SYM_CODE_END(wkc_trap)
+
+/*
+ * Where an exception in generated code goes on, see die.c: rbp is wkc_enter's, the verdict is one that
+ * does not exist.
+ */
+SYM_CODE_START(wkc_recover)
+	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_BP sp_offset=16
+	ANNOTATE_NOENDBR
+	lea -40(%rbp), %rsp
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
+	mov $-1, %eax
+	jmp wkc_left
+SYM_CODE_END(wkc_recover)
 
 /*
  * Epilogue of every generated function. The two instructions before wkc_ret never run; they tell

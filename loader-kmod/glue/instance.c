@@ -35,6 +35,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 {
 	const struct wkc_filter *f = c->filter;
 	struct wkc_call call = { .instance = (u64)c->instance, .fuel = WKC_FUEL_INIT };
+	int unowned = wkc_die_unowned();
 	size_t n;
 	u32 i;
 
@@ -44,6 +45,12 @@ static int run_init(struct wkc_cpu *c, char *msg)
 		call.stack_limit = wkc_stack_limit();
 		wkc_enter(&call, f->image.entry_init[i]);
 		cond_resched();
+		/* Another load's exception at the same time fails this one, too; its next try will not. */
+		if (READ_ONCE(f->disabled) || wkc_die_unowned() != unowned) {
+			snprintf(msg, WKC_MSG_LEN, "%s raised an exception on the instance of CPU %u", entry_names[i],
+				 c->cpu);
+			return -ENOEXEC;
+		}
 		if (!call.trap_code)
 			continue;
 		n = scnprintf(msg, WKC_MSG_LEN, "%s trapped on the instance of CPU %u: ",

@@ -20,9 +20,12 @@ static int __init wkc_init(void)
 	if (ret)
 		goto err_trust;
 	wkc_stub_init();
-	ret = wkc_cpu_init();
+	ret = wkc_die_init();
 	if (ret)
 		goto err_instance;
+	ret = wkc_cpu_init();
+	if (ret)
+		goto err_die;
 	ret = wkc_xdp_init();
 	if (ret)
 		goto err_cpu;
@@ -33,6 +36,8 @@ static int __init wkc_init(void)
 
 err_cpu:
 	wkc_cpu_uninit();
+err_die:
+	wkc_die_uninit();
 err_instance:
 	wkc_instance_uninit();
 err_trust:
@@ -51,6 +56,7 @@ static void __exit wkc_exit(void)
 	wkc_stub_uninit();
 	wkc_cpu_uninit();
 	wkc_program_uninit();
+	wkc_die_uninit();
 	wkc_instance_uninit();
 	wkc_log_uninit();
 	wkc_trust_uninit();

@@ -105,6 +105,7 @@ struct wkc_filter {
 /* arena.c */
 int wkc_arena_init(void);
 int wkc_arena_check_wx(void);
+bool wkc_arena_is_text(u64 address);
 void wkc_arena_usage(struct wkc_info *info);
 
 /* trust.c */
@@ -124,6 +125,8 @@ void wkc_memory_usage(struct wkc_info *info);
 u64 wkc_enter(struct wkc_call *call, u64 fn);
 void wkc_trap(void);			/* entered by generated code only */
 void wkc_ret(void);			/* entered by generated code only */
+void wkc_recover(void);			/* entered by die.c only */
+void wkc_left(void);			/* where wkc_enter's call returns to */
 
 /* instance.c */
 int wkc_instance_init(void);
@@ -166,6 +169,11 @@ const char *wkc_trap_name(u32 code);
 void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* softirq */
 void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
 int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);
+
+/* die.c */
+int wkc_die_init(void);
+void wkc_die_uninit(void);
+int wkc_die_unowned(void);
 
 /* log.c */
 u32 wkc_log(const struct wkc_filter *f, const u8 *text, size_t len);	/* softirq */

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last line: an exception in generated code ends the program, not the machine.
+ *
+ * The audit lets no instruction through that can raise one, so this runs only where the audit, the
+ * signer or the hardware has failed. It costs nothing until then. Undefined instructions, breakpoints,
+ * division errors and general protection are caught; a page fault is not, the kernel has no notifier
+ * for it.
+ *
+ *	exception -> die notifier: in the arena? -> frames up to wkc_enter's -> wkc_recover
+ */
+#include <linux/kdebug.h>
+#include <linux/printk.h>
+#include <linux/ptrace.h>
+#include <linux/uaccess.h>
+#include "wasmkc.h"
+
+/* Frames that a filter can have: its stack of WKC_STACK_XDP bytes, 16 for the smallest frame. */
+#define MAX_FRAMES (WKC_STACK_XDP / 16)
+
+static atomic_t unowned = ATOMIC_INIT(0);
+
+/* Exceptions of programs that are not published: a load compares the number before and after. */
+int wkc_die_unowned(void)
+{
+	return atomic_read(&unowned);
+}
+
+static bool in_text(const struct wkc_filter *f, u64 address)
+{
+	return address - f->image.text_base < f->image.text_size;
+}
+
+/* The program at @address, RCU read side. */
+static struct wkc_filter *owner_of(u64 address)
+{
+	u32 slot;
+
+	for (slot = 0; slot < WKC_SLOTS; slot++) {
+		struct wkc_filter *f = rcu_dereference(wkc_slots[slot]);
+
+		if (f && in_text(f, address))
+			return f;
+	}
+	return NULL;
+}
+
+/*
+ * wkc_enter's frame pointer, 0 if it is not found. Every frame in between is generated code's:
+ * saved rbp, return address.
+ */
+static u64 entered_from(u64 frame)
+{
+	u64 pair[2];
+	u32 n;
+
+	for (n = 0; n < MAX_FRAMES; n++) {
+		if (copy_from_kernel_nofault(pair, (void *)frame, sizeof(pair)))
+			return 0;
+		if (pair[1] == (u64)wkc_left)
+			return pair[0];
+		if (!wkc_arena_is_text(pair[1]) || pair[0] <= frame)
+			return 0;
+		frame = pair[0];
+	}
+	return 0;
+}
+
+static int on_die(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct die_args *args = data;
+	struct pt_regs *regs = args->regs;
+	struct wkc_filter *f;
+	u64 frame;
+
+	if (event != DIE_TRAP && event != DIE_INT3 && event != DIE_GPF)
+		return NOTIFY_DONE;
+	if (user_mode(regs) || !wkc_arena_is_text(regs->ip))
+		return NOTIFY_DONE;
+	frame = entered_from(regs->bp);
+	if (!frame)
+		return NOTIFY_DONE;
+	rcu_read_lock();
+	f = owner_of(regs->ip);
+	if (f) {
+		WRITE_ONCE(f->disabled, 1);
+		pr_err("wasmkc %s: disabled: exception %d at .text+0x%llx; the audit should have refused this object\n",
+		       f->name, args->trapnr, regs->ip - f->image.text_base);
+	} else {
+		atomic_inc(&unowned);
+	}
+	rcu_read_unlock();
+	regs->bp = frame;
+	regs->ip = (unsigned long)wkc_recover;
+	regs->flags &= ~X86_EFLAGS_DF;
+	return NOTIFY_STOP;
+}
+
+static struct notifier_block die_block = { .notifier_call = on_die };
+
+int wkc_die_init(void)
+{
+	return register_die_notifier(&die_block);
+}
+
+/* No filter is left; after this no handler runs. */
+void wkc_die_uninit(void)
+{
+	unregister_die_notifier(&die_block);
+}

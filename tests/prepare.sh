@@ -93,6 +93,10 @@ length=$(stat -c %s "$out/openssl.p7s")
 	printf "\\0\\0\\002\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o\\%03o\\%03o' $((length >> 24)) $((length >> 16 & 255)) $((length >> 8 & 255)) $((length & 255)))"
 	echo "~Module signature appended~"
 } >"$out/openssl.kwo"
+$wasmkc build "$out/log-in-a-loop.wasm" -o "$temporary/small.kwo" --name small >/dev/null
+$wasmkc build build/examples/l4drop.wasm -o "$temporary/larger.kwo" --name larger >/dev/null
+tests/bad-objects.sh "$out/bad" "$temporary/small.kwo" "$temporary/larger.kwo" "$sign_file" "$out/test.key" "$out/test.crt"
 cp build/wxwalk/wxwalk.ko "$out"
+objcopy -R .BTF build/kmod/wasmkc.ko "$out/no-btf.ko"
 cp build/kmod/wasmkc.ko "$out/signed-module.ko"
 "$sign_file" sha256 "$out/test.key" "$out/test.crt" "$out/signed-module.ko"

@@ -12,7 +12,8 @@ ok "an object signed by sign-file" wasmkc load /host/sign-file.kwo --name by-sig
 ok "unload by-openssl" wasmkc unload by-openssl
 ok "unload by-sign-file" wasmkc unload by-sign-file
 fails_with "a signed module is no object" "kernel module, not an object" wasmkc load /host/signed-module.ko
-ok "a signed object is no module" sh -c '! insmod /host/pass.kwo'
+fails_with "a signed object is no module" "Invalid module format" insmod /host/pass.kwo
+ok "and the kernel says why" sh -c 'dmesg | tail -n 1 | grep "one .gnu.linkonce.this_module section must exist"'
 
 ok "load" wasmkc load /host/pass.kwo
 fails_with "one name loaded twice" "already" wasmkc load /host/pass.kwo
@@ -23,7 +24,25 @@ fails_with "unload while attached" "attached" wasmkc unload pass
 ok "rmmod is refused while attached" sh -c '! rmmod wasmkc'
 ok "detach" on_dst wasmkc detach pass --dev vdst
 ok "unload" wasmkc unload pass
-fails_with "not root" "" setpriv --reuid 1000 --clear-groups wasmkc load /host/pass.kwo
+fails_with "not root" "run this as root" setpriv --reuid 1000 --clear-groups wasmkc load /host/pass.kwo
+fails_with "not root does not even list" "no permission to open /dev/wasmkc" setpriv --reuid 1000 --clear-groups wasmkc list
+
+# Root with some of its capabilities: what changes anything asks for CAP_SYS_ADMIN, attaching for CAP_NET_ADMIN.
+only() {
+	capabilities=$1
+	shift
+	setpriv --bounding-set="-all,$capabilities" "$@"
+}
+fails_with "CAP_NET_ADMIN alone: load" "needs the capability CAP_SYS_ADMIN" only +net_admin wasmkc load /host/pass.kwo
+fails_with "CAP_NET_ADMIN alone: trust add" "needs the capability CAP_SYS_ADMIN" only +net_admin wasmkc trust add /host/other.crt
+fails_with "CAP_NET_ADMIN alone: trust lock" "CAP_SYS_ADMIN" only +net_admin wasmkc trust lock
+ok "CAP_NET_ADMIN alone: no key was added" sh -c 'wasmkc trust list | grep "test key" && ! wasmkc trust list | grep "other key"'
+ok "CAP_SYS_ADMIN alone: load" only +sys_admin wasmkc load /host/pass.kwo
+fails_with "CAP_NET_ADMIN alone: unload" "needs the capability CAP_SYS_ADMIN" only +net_admin wasmkc unload pass
+fails_with "CAP_SYS_ADMIN alone: attach" "needs the capability CAP_NET_ADMIN" only +sys_admin wasmkc attach pass --dev lo --mode generic
+ok "both: attach" only +sys_admin,+net_admin wasmkc attach pass --dev lo --mode generic
+ok "both: detach" only +sys_admin,+net_admin wasmkc detach pass --dev lo
+ok "CAP_SYS_ADMIN alone: unload" only +sys_admin wasmkc unload pass
 
 # The command killed at any moment of load and attach: what is left can be listed, detached and unloaded.
 i=0
@@ -45,4 +64,9 @@ ok "trust lock" wasmkc trust lock
 fails_with "trust add after lock" "lock" wasmkc trust add /host/other.crt
 ok "rmmod" rmmod wasmkc
 fails_with "module not loaded" "modprobe" wasmkc list
+fails_with "a module without BTF is not taken" "No data available" insmod /host/no-btf.ko
+ok "and says what it lacks" sh -c 'dmesg | tail -n 1 | grep "the module has no BTF, so no program could be attached; build it with pahole"'
+ok "it has not stayed" sh -c '! grep -q "^wasmkc " /proc/modules && ! test -e /dev/wasmkc'
+ok "the good one comes again" insmod /lib/vm/wasmkc.ko
+ok "and works" sh -c 'wasmkc trust add /host/test.crt && wasmkc load /host/pass.kwo && wasmkc unload pass'
 finish

@@ -37,7 +37,7 @@ impl Lines {
             let mut index: std::collections::HashMap<u64, usize> = std::collections::HashMap::new();
             let mut rows = program.rows();
             while let Some((header, row)) = rows.next_row()? {
-                let at = row.address() + module.code_start as u64;
+                let Some(at) = row.address().checked_add(module.code_start as u64) else { continue };
                 if row.end_sequence() {
                     self.rows.push((at, 0, 0));
                     continue;

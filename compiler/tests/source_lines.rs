@@ -97,3 +97,50 @@ fn broken_dwarf_is_left_out() {
         }
     }
 }
+
+/// `wasm` with the DWARF of a unit of 8-byte addresses whose line rows start at `address`.
+fn with_rows_at(wasm: &[u8], address: u64) -> Vec<u8> {
+    use gimli::write::{Address, DwarfUnit, EndianVec, LineProgram, LineString, Sections};
+    let encoding = gimli::Encoding { format: gimli::Format::Dwarf32, version: 4, address_size: 8 };
+    let mut dwarf = DwarfUnit::new(encoding);
+    let name = || LineString::String(b"far.c".to_vec());
+    let mut program = LineProgram::new(encoding, gimli::LineEncoding::default(), name(), None, name(), None);
+    let file = program.add_file(name(), program.default_directory(), None);
+    program.begin_sequence(Some(Address::Constant(address)));
+    program.row().file = file;
+    program.row().line = 7;
+    program.generate_row();
+    program.end_sequence(8);
+    dwarf.unit.line_program = program;
+    let mut sections = Sections::new(EndianVec::new(gimli::LittleEndian));
+    dwarf.write(&mut sections).expect("DWARF");
+    let mut out = wasm.to_vec();
+    sections
+        .for_each(|id, data| {
+            if !data.slice().is_empty() {
+                let content = [&[id.name().len() as u8], id.name().as_bytes(), data.slice()].concat();
+                let len = content.len();
+                assert!(len < 1 << 14);
+                out.extend_from_slice(&[0, len as u8 & 0x7f | 0x80, (len >> 7) as u8]);
+                out.extend_from_slice(&content);
+            }
+            Ok::<_, gimli::write::Error>(())
+        })
+        .expect("sections");
+    out
+}
+
+#[test]
+fn rows_at_addresses_that_no_file_has_are_left_out() {
+    let wasm = wat::parse_str(SOURCE).expect("wat");
+    let row = |address| {
+        let object = compile(&with_rows_at(&wasm, address), &Options::default()).expect("compiles").bytes;
+        let (row, file) = unreachable_row(&object);
+        (file, row.line)
+    };
+    // The code section starts before `unreachable`: what is read from there on names it.
+    assert_eq!(row(0), ("far.c".to_owned(), 7));
+    for address in [u64::MAX, u64::MAX - 8, 1 << 63] {
+        assert_eq!(row(address), (String::new(), 0), "{address:#x}");
+    }
+}

@@ -174,6 +174,16 @@ pub enum CompileError {
         /// What is too large.
         what: String,
     },
+    /// The code would contain a landing pad for indirect jumps within.
+    #[error(
+        "{place}: the bytes of `endbr64` (f3 0f 1e fa) would stand inside its code, at {at:#x}, even with its constants hidden; change the constants of the function or split it"
+    )]
+    LandingPad {
+        /// The function.
+        place: Place,
+        /// Offset in its code.
+        at: u32,
+    },
     /// An option has a value that no object can carry.
     #[error("option {option}: {what}")]
     Option {
@@ -210,7 +220,9 @@ impl CompileError {
             | Self::NoXdp
             | Self::EntryType { .. }
             | Self::SegmentOutOfBounds { .. } => Blame::Wasm,
-            Self::UnsupportedInFunction { .. } | Self::Unsupported { .. } => Blame::Unsupported,
+            Self::UnsupportedInFunction { .. } | Self::Unsupported { .. } | Self::LandingPad { .. } => {
+                Blame::Unsupported
+            }
             Self::MemoryTooLarge { .. } | Self::Limit { .. } | Self::FunctionTooLarge { .. } | Self::Option { .. } => {
                 Blame::Limit
             }

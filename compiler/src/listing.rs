@@ -1,6 +1,6 @@
 //! What an intermediate stage makes of a module, as text.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use wasmkc_abi::trap::TrapCode;
@@ -27,18 +27,18 @@ pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, Com
     let module = parse::parse(wasm, options)?;
     match what {
         Listing::Clif => clif(&module, options),
-        Listing::Asm => Ok(asm(&module, &pipeline::build(&module, options)?)),
+        Listing::Asm => Ok(asm(&pipeline::build(&module, options)?)),
         Listing::Meta => meta(&module, options),
     }
 }
 
 fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
     let isa = isa::x86_64()?;
-    let functions = translate::translate(module, options, &*isa)?;
+    let functions = translate::translate(module, options, &BTreeSet::new(), &*isa)?;
     Ok(functions.iter().map(|f| format!("{:?}:\n{}\n", f.symbol, f.clif.display())).collect())
 }
 
-fn asm(_module: &Module<'_>, image: &Image) -> String {
+fn asm(image: &Image) -> String {
     let mut out = String::new();
     let mut formatter = IntelFormatter::new();
     formatter.options_mut().set_hex_prefix("0x");

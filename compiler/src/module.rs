@@ -99,6 +99,8 @@ pub struct Module<'a> {
     pub functions: Vec<u32>,
     /// Imported functions.
     pub imports: Vec<Import>,
+    /// Whether some imported helper moves the packet, so that its place is read anew each time.
+    pub moves_packet: bool,
     /// The memory.
     pub memory: Option<Memory>,
     /// The tables.

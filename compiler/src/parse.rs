@@ -10,7 +10,11 @@ mod tables;
 
 use std::collections::HashMap;
 
-use wasmkc_abi::{helper::Helper, limits, packet::packet_op};
+use wasmkc_abi::{
+    helper::{EFFECT_MOVES_PACKET, Helper},
+    limits,
+    packet::packet_op,
+};
 use wasmparser::{ExternalKind, FuncType, KnownCustom, Parser, Payload, TypeRef, ValType};
 
 use crate::{
@@ -39,6 +43,7 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, Compil
     for payload in Parser::new(0).parse_all(wasm) {
         s.section(payload?)?;
     }
+    s.module.moves_packet = s.module.helpers().iter().any(|h| h.effects & EFFECT_MOVES_PACKET != 0);
     s.module.names = std::mem::take(&mut s.names.functions);
     for export in s.exports.iter().filter(|e| e.kind == ExternalKind::Func) {
         s.module.names.entry(export.index).or_insert_with(|| names::printable(export.name));

@@ -1,5 +1,7 @@
 //! Every stage from wasm bytes to object bytes, in order.
 
+use std::collections::BTreeSet;
+
 use wasmkc_abi::object::NONE;
 use wasmparser::{Validator, WasmFeatures};
 
@@ -73,12 +75,24 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 
-/// The stages in between: functions to placed machine code.
+/// The stages in between: functions to placed machine code. Functions whose code has a landing pad inside
+/// are translated again with their constants hidden.
 pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileError> {
     let isa = isa::x86_64()?;
-    let translated = translate::translate(module, options, &*isa)?;
-    let compiled = emit::compile(module, translated, &*isa)?;
-    emit::layout(module, compiled)
+    let mut hiding = BTreeSet::new();
+    loop {
+        let translated = translate::translate(module, options, &hiding, &*isa)?;
+        let compiled = emit::compile(module, translated, &*isa)?;
+        let known = hiding.len();
+        for (function, at) in compiled.iter().filter_map(|f| Some((f, emit::stray(f)?))) {
+            if !hiding.insert(function.symbol) {
+                return Err(CompileError::LandingPad { place: emit::place(module, function.symbol), at });
+            }
+        }
+        if hiding.len() == known {
+            return emit::layout(module, compiled);
+        }
+    }
 }
 
 /// Passes modules that the specification calls valid, with every feature that the validator knows by

@@ -165,6 +165,57 @@ fn simd_and_other_proposals_by_name() {
 }
 
 #[test]
+fn code_that_is_not_reached_is_refused_like_any_other() {
+    for (body, name, advice) in [
+        ("(drop (f64.add (f64.const 1) (f64.const 2)))", "`f64.const`", "fixed point"),
+        ("(drop (v128.const i64x2 0 0))", "`v128.const`", "SIMD"),
+        ("(drop (select (result f32) (unreachable) (unreachable) (i32.const 1)))", "f32", "fixed point"),
+        ("(drop (block (result f64) (unreachable)))", "f64", "fixed point"),
+        ("(call_indirect (param f64) (unreachable) (i32.const 0))", "f64", "fixed point"),
+        ("(table.set 0 (i32.const 0) (unreachable))", "`table.set`", "tables cannot change"),
+        ("(block (try_table (catch_all 0)))", "`try_table`", ""),
+    ] {
+        let error = refuse(&format!("(module (memory 1) (table 1 funcref) (func $f (return) {body}) {XDP})"));
+        says(&error, Blame::Unsupported, &[name, advice, "`f` (index 0)", "offset 0x"]);
+    }
+}
+
+#[test]
+fn a_try_table_that_is_not_reached() {
+    // Its `end` closes what nothing has opened, unless it is refused: alone, and in a block that is branched out of.
+    let bodies: [&[u8]; 2] = [
+        &[0x00, 0x1f, 0x40, 0x00, 0x0b, 0x0b],
+        &[0x02, 0x40, 0x41, 0x01, 0x0d, 0x00, 0x00, 0x1f, 0x40, 0x00, 0x0b, 0x0b, 0x41, 0x02, 0x0b],
+    ];
+    for body in bodies {
+        let mut wasm = b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x07\x07\x01\x03xdp\0\0\x0a".to_vec();
+        let len = body.len() as u8;
+        wasm.extend_from_slice(&[len + 3, 1, len + 1, 0]);
+        wasm.extend_from_slice(body);
+        let error = compile(&wasm, &Options::default()).map(|_| ()).expect_err("must be refused");
+        says(&error, Blame::Unsupported, &["`try_table`", "`xdp` (index 0)", "offset 0x"]);
+    }
+}
+
+#[test]
+fn advice_tells_floats_from_lanes() {
+    for (body, name, advice) in [
+        ("(drop (f32x4.add (local.get 0) (local.get 0)))", "`f32x4.add`", "without SIMD"),
+        ("(drop (f64x2.abs (local.get 0)))", "`f64x2.abs`", "without SIMD"),
+        ("(drop (f64.max (f64.const 0) (f64.const 0)))", "`f64.max`", "fixed point"),
+        ("(drop (i32.trunc_sat_f64_s (f64.const 0)))", "`i32.trunc_sat_f64_s`", "fixed point"),
+        ("(drop (i32x4.trunc_sat_f32x4_s (local.get 0)))", "`i32x4.trunc_sat_f32x4_s`", "without SIMD"),
+    ] {
+        // What the operands come from is refused first where it is reached; so each is tried on its own.
+        let operand = if name.contains("x4") || name.contains("x2") { "v128.const i64x2 0 0" } else { "f64.const 0" };
+        let body = body.replace("(local.get 0)", "(unreachable)").replace("(f64.const 0)", "(unreachable)");
+        let error = refuse(&format!("(module (func $f {body}) {XDP})"));
+        says(&error, Blame::Unsupported, &[name, advice]);
+        says(&refuse(&format!("(module (func $f (drop ({operand}))) {XDP})")), Blame::Unsupported, &[advice]);
+    }
+}
+
+#[test]
 fn more_than_two_results() {
     let error = refuse(&format!("(module (func $f (result i32 i32 i32) (unreachable)) {XDP})"));
     says(&error, Blame::Unsupported, &["3 results", "at most two"]);

@@ -6,12 +6,14 @@
 //! constants  cuts the constant pool off the code's end
 //! dead       drops instructions that nothing reaches
 //! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
+//! landing    finds bytes of endbr64 that are no entry's
 //! layout     all functions to one .text and one .rodata
 //! stack      bound of stack use over the call graph
 //! ```
 
 mod constants;
 mod dead;
+mod landing;
 mod layout;
 mod returns;
 mod stack;
@@ -26,6 +28,7 @@ use crate::{
     module::Module,
     translate::{Symbol, Translated},
 };
+pub use landing::stray;
 pub use layout::{Image, RelocationKind, layout};
 
 /// `endbr64`.
@@ -157,7 +160,8 @@ fn function(
     Ok(out)
 }
 
-fn place(module: &Module<'_>, symbol: Symbol) -> crate::Place {
+/// Where `symbol`'s code comes from.
+pub fn place(module: &Module<'_>, symbol: Symbol) -> crate::Place {
     match symbol {
         Symbol::Function(index) => {
             let body = module.bodies.get(index as usize - module.imports.len());

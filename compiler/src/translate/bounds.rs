@@ -24,7 +24,6 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use wasmkc_abi::{
-    helper::EFFECT_MOVES_PACKET,
     limits::{MAX_MEMORY_PAGES, WASM_PAGE},
     trap::TrapCode,
     vmctx::{Call, INSTANCE_GLOBALS, INSTANCE_SLOT, Instance},
@@ -76,7 +75,7 @@ pub struct Address {
 pub struct Range {
     /// Native address.
     pub start: Value,
-    /// Bytes, i64.
+    /// Bytes, i64 of 32 bits.
     pub len: Value,
 }
 
@@ -112,8 +111,7 @@ impl Translator<'_, '_, '_> {
 
     /// A field that says where the packet is: fixed for the run unless some helper moves the packet.
     fn packet_field(&mut self, offset: usize) -> Value {
-        let moves = self.module.helpers().iter().any(|h| h.effects & EFFECT_MOVES_PACKET != 0);
-        let flags = if moves { flags(self.regions.call) } else { fixed(self.regions.call) };
+        let flags = if self.module.moves_packet { flags(self.regions.call) } else { fixed(self.regions.call) };
         self.builder.ins().load(types::I64, flags, self.call, offset as i32)
     }
 
@@ -192,7 +190,7 @@ impl Translator<'_, '_, '_> {
             let last = self.iconst32((min - need) as u32);
             let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
             let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
-            return Address { base: self.builder.ins().iadd(base, index), offset: offset as i32, flags };
+            return self.displaced(base, index, offset, flags);
         }
         let size = self.memory_size();
         let need_value = self.iconst64(need);
@@ -201,15 +199,25 @@ impl Translator<'_, '_, '_> {
         if need <= min {
             // Index 0 is always inside, so masking the index is enough.
             let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
-            return Address { base: self.builder.ins().iadd(base, index), offset: offset as i32, flags };
+            return self.displaced(base, index, offset, flags);
         }
-        let offset = self.iconst64(offset);
+        let offset = self.author_constant(types::I64, offset);
         let sum = self.builder.ins().iadd(wide, offset);
         let sum = self.guard(outside, sum, TrapCode::MemoryOutOfBounds);
         Address { base: self.builder.ins().iadd(base, sum), offset: 0, flags }
     }
 
-    /// Range of `len` (i32) bytes at `index` (i32).
+    /// `base + index + offset`, where the checks are done.
+    fn displaced(&mut self, base: Value, index: Value, offset: u64, flags: MemFlagsData) -> Address {
+        let base = self.builder.ins().iadd(base, index);
+        if !self.hidden.on {
+            return Address { base, offset: offset as i32, flags };
+        }
+        let offset = self.author_constant(types::I64, offset);
+        Address { base: self.builder.ins().iadd(base, offset), offset: 0, flags }
+    }
+
+    /// Range of `len` (i64, of 32 bits) bytes at `index` (i32).
     pub(super) fn memory_range(&mut self, index: Value, len: Value) -> Range {
         let size = self.memory_size();
         let base = self.memory_base();
@@ -230,7 +238,7 @@ impl Translator<'_, '_, '_> {
         Address { base: self.builder.ins().iadd(packet, offset), offset: 0, flags: flags(self.regions.packet) }
     }
 
-    /// Range of `len` (i32) bytes at `offset` (i32) of the packet.
+    /// Range of `len` (i64, of 32 bits) bytes at `offset` (i32) of the packet.
     pub(super) fn packet_range(&mut self, offset: Value, len: Value) -> Range {
         let size = self.packet_len();
         let base = self.packet_field(offset_of!(Call, packet));
@@ -239,7 +247,7 @@ impl Translator<'_, '_, '_> {
 
     // ---- passive segments ----
 
-    /// Range of `len` (i32) bytes at `index` (i32) of passive segment `segment`; empty once dropped.
+    /// Range of `len` (i64, of 32 bits) bytes at `index` (i32) of passive segment `segment`; empty once dropped.
     pub(super) fn passive_range(&mut self, segment: u32, index: Value, len: Value) -> Range {
         let slot = self.passive_len(segment);
         let size = self.load(types::I64, slot);
@@ -262,9 +270,10 @@ impl Translator<'_, '_, '_> {
 
     // ---- what they share ----
 
+    /// The range's length is 0 where speculation runs past its trap. What copies from one range to another
+    /// asks for the second with the length of the first, so that the length holds for both.
     fn range(&mut self, base: Value, size: Value, index: Value, len: Value, code: TrapCode) -> Range {
         let index = self.zero_extend(index);
-        let len = self.zero_extend(len);
         let end = self.builder.ins().iadd(index, len);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
         let index = self.guard(outside, index, code);

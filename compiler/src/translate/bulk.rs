@@ -1,6 +1,6 @@
 //! Bulk memory: ranges checked, fuel charged, then one call of the runtime.
 
-use cranelift_codegen::ir::{InstBuilder, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::Operator;
 
 use super::{Symbol, Translator};
@@ -10,14 +10,14 @@ impl Translator<'_, '_, '_> {
     pub(super) fn bulk(&mut self, op: &Operator<'_>) -> bool {
         match op {
             Operator::MemoryCopy { .. } => {
-                let (len, from, to) = (self.pop(), self.pop(), self.pop());
+                let (len, from, to) = (self.pop_len(), self.pop(), self.pop());
                 let to = self.memory_range(to, len);
-                let from = self.memory_range(from, len);
+                let from = self.memory_range(from, to.len);
                 self.charge_bytes(from.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
             }
             Operator::MemoryFill { .. } => {
-                let (len, byte, to) = (self.pop(), self.pop(), self.pop());
+                let (len, byte, to) = (self.pop_len(), self.pop(), self.pop());
                 let to = self.memory_range(to, len);
                 self.charge_bytes(to.len);
                 let mask = self.iconst32(0xff);
@@ -25,12 +25,13 @@ impl Translator<'_, '_, '_> {
                 self.call_runtime(Symbol::Memset, [to.start, byte, to.len]);
             }
             Operator::MemoryInit { data_index, .. } => {
-                let (len, from, to) = (self.pop(), self.pop(), self.pop());
+                let (len, from, to) = (self.pop_len(), self.pop(), self.pop());
                 let to = self.memory_range(to, len);
                 match self.module.data[*data_index as usize] {
-                    Data::Active { .. } => self.empty_range(from, len),
+                    Data::Active { .. } => self.empty_range(from, to.len),
+                    Data::Passive { bytes: [], .. } => self.empty_range(from, to.len),
                     Data::Passive { index, .. } => {
-                        let from = self.passive_range(index, from, len);
+                        let from = self.passive_range(index, from, to.len);
                         self.charge_bytes(from.len);
                         self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
                     }
@@ -46,5 +47,11 @@ impl Translator<'_, '_, '_> {
             _ => return false,
         }
         true
+    }
+
+    /// A length, as the ranges take it.
+    pub(super) fn pop_len(&mut self) -> Value {
+        let len = self.pop();
+        self.zero_extend(len)
     }
 }

@@ -7,7 +7,7 @@ use wasmkc_abi::{
 };
 use wasmparser::Operator;
 
-use super::{Symbol, Translator, signature};
+use super::{Symbol, Translator, signature, table};
 use crate::{
     CompileError,
     isa::CALL_CONV,
@@ -41,15 +41,15 @@ impl Translator<'_, '_, '_> {
     }
 
     /// The bound is checked here, the element's type by the dispatcher.
-    fn call_indirect(&mut self, type_index: u32, table: u32) -> Result<(), CompileError> {
+    fn call_indirect(&mut self, type_index: u32, table_index: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = &module.types[type_index as usize];
-        let signature = super::table::signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
+        let signature = table::dispatcher_signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let index = self.pop();
-        let size = self.iconst32(module.tables[table as usize].elements.len() as u32);
+        let size = self.iconst32(module.tables[table_index as usize].elements.len() as u32);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
         self.trap_if(outside, TrapCode::TableOutOfBounds);
-        let number = self.dispatchers.number(table, module.canonical[type_index as usize]);
+        let number = self.dispatchers.number(table_index, module.canonical[type_index as usize]);
         let callee = self.callee(Symbol::Dispatcher(number), || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
@@ -63,16 +63,17 @@ impl Translator<'_, '_, '_> {
     fn call_helper(&mut self, helper: &'static Helper) {
         let operands = self.pop_many(helper.params.len());
         let mut args = vec![self.call];
-        let mut len = None;
+        let mut range_len = None;
         for (n, (arg, operand)) in helper.params.iter().zip(&operands).enumerate() {
             match arg {
                 Arg::I32 | Arg::I64 => args.push(*operand),
                 Arg::MemRead => {
-                    let range = self.memory_range(*operand, operands[n + 1]);
+                    let len = self.zero_extend(operands[n + 1]);
+                    let range = self.memory_range(*operand, len);
                     args.push(range.start);
-                    len = Some(range.len);
+                    range_len = Some(range.len);
                 }
-                Arg::Len => args.push(len.take().expect("row with a pointer before its length")),
+                Arg::Len => args.push(range_len.take().expect("row with a pointer before its length")),
             }
         }
         self.charge(helper.fuel);

@@ -1,47 +1,78 @@
 //! Fuel: what each piece of code costs, and the code that charges for it.
 //!
-//! One unit an operator. The entry charges for all operators that lie in no loop, whether they run or
-//! not; a loop's header charges, each time around, for those of its body that lie in no inner loop.
-//! So every cycle of the control flow passes a charge at its header, and every cycle of the call
-//! graph one at an entry. What takes time by a length charges for it before it acts.
+//! Operators cost what `cost` says, branches the values that they carry on top. The entry charges for all
+//! operators that lie in no loop, whether they run or not; a loop's header charges, each time around, for
+//! those of its body that lie in no inner loop. So every cycle of the control flow passes a charge at its
+//! header, and every cycle of the call graph one at an entry. What takes time by a length charges for it
+//! before it acts.
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmkc_abi::trap::TrapCode;
 use wasmparser::{FunctionBody, Operator};
 
-use super::Translator;
-use crate::CompileError;
+use super::{Translator, cost};
+use crate::{CompileError, module::Module};
+
+/// Units that an entry pays for the frame, the checks and the way back.
+pub const FRAME: u32 = 2;
+/// Parameters and locals that one unit pays to put in their places.
+const LOCALS_PER_UNIT: u32 = 8;
 
 /// Costs of one function.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Costs {
-    /// Operators outside loops.
+    /// Frame, locals, operators outside loops.
     pub entry: u32,
     /// Operators of each loop outside inner loops, in the order of the `loop` operators.
     pub loops: Vec<u32>,
 }
 
+/// An open block.
+struct Open {
+    /// The loop that its operators belong to.
+    paid_by: Option<usize>,
+    /// Values that a branch to it carries.
+    carries: u32,
+}
+
 impl Costs {
-    /// Counts the operators of `body`. A `loop` and its `end` belong to that loop.
-    pub fn of(body: &FunctionBody<'_>) -> Result<Self, CompileError> {
-        let mut costs = Self::default();
-        // For each open block the loop that its operators belong to.
-        let mut open: Vec<Option<usize>> = vec![None];
-        for op in body.get_operators_reader()? {
-            let op = op?;
-            let current = open.last().copied().flatten();
-            match op {
-                Operator::Loop { .. } => {
-                    costs.loops.push(0);
-                    open.push(Some(costs.loops.len() - 1));
+    /// Adds up the operators of `body`, function `index`; refuses the first that is not supported, reached or
+    /// not. A `loop` and its `end` belong to that loop.
+    pub fn of(module: &Module<'_>, index: u32, body: &FunctionBody<'_>) -> Result<Self, CompileError> {
+        let ty = module.function_type(index);
+        let mut locals = ty.params().len() as u32;
+        for item in body.get_locals_reader()? {
+            locals += item?.0;
+        }
+        let mut costs = Self { entry: FRAME + locals / LOCALS_PER_UNIT, loops: Vec::new() };
+        let mut open = vec![Open { paid_by: None, carries: ty.results().len() as u32 }];
+        for item in body.get_operators_reader()?.into_iter_with_offsets() {
+            let (op, offset) = item?;
+            let place = module.place(index, offset);
+            let mut units = cost::units(module, &op, &place)?;
+            let carries = |depth: u32| open[open.len() - 1 - depth as usize].carries;
+            match &op {
+                Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
+                    units += carries(*relative_depth);
                 }
-                Operator::Block { .. } | Operator::If { .. } => open.push(current),
+                Operator::BrTable { targets } => units += carries(targets.default()),
+                Operator::Return => units += open[0].carries,
+                Operator::Loop { blockty } => {
+                    costs.loops.push(0);
+                    let carries = cost::arity(module, *blockty, &place)?.params;
+                    open.push(Open { paid_by: Some(costs.loops.len() - 1), carries });
+                }
+                Operator::Block { blockty } | Operator::If { blockty } => {
+                    let paid_by = open.last().and_then(|o| o.paid_by);
+                    open.push(Open { paid_by, carries: cost::arity(module, *blockty, &place)?.results });
+                }
                 _ => {}
             }
-            match open.last().copied().flatten() {
-                Some(inner) => costs.loops[inner] += 1,
-                None => costs.entry += 1,
-            }
+            let total = match open.last().and_then(|o| o.paid_by) {
+                Some(inner) => &mut costs.loops[inner],
+                None => &mut costs.entry,
+            };
+            *total = total.saturating_add(units);
             if matches!(op, Operator::End) {
                 open.pop();
             }
@@ -78,31 +109,57 @@ impl Translator<'_, '_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Options, parse};
 
-    fn costs(body: &str) -> Costs {
-        let wasm = wat::parse_str(format!("(module (func {body}))")).expect("wat");
-        for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
-            if let Ok(wasmparser::Payload::CodeSectionEntry(body)) = payload {
-                return Costs::of(&body).expect("costs");
-            }
-        }
-        unreachable!("no body")
+    /// Costs of function 0 of a module with `fields`, which is a filter otherwise.
+    fn costs_of(fields: &str) -> Costs {
+        let xdp = "(func (export \"xdp\") (result i32) (i32.const 2))";
+        let wasm = wat::parse_str(format!("(module {fields} {xdp})")).expect("wat");
+        let module = parse::parse(&wasm, &Options::default()).expect("a filter");
+        Costs::of(&module, 0, &module.bodies[0]).expect("costs")
+    }
+
+    /// Entry's cost beyond the frame's, and the loops'.
+    fn costs(body: &str) -> (u32, Vec<u32>) {
+        let costs = costs_of(&format!("(func {body})"));
+        (costs.entry - FRAME, costs.loops)
     }
 
     #[test]
     fn straight_line_code_is_charged_at_the_entry() {
-        assert_eq!(costs("nop nop"), Costs { entry: 3, loops: vec![] });
+        assert_eq!(costs("nop nop"), (3, vec![]));
     }
 
     #[test]
     fn each_loop_is_charged_for_its_own_operators() {
         // Outer: loop, nop, end. Inner: loop, nop, nop, end. Outside: nop and the function's end.
-        assert_eq!(costs("(loop nop (loop nop nop)) nop"), Costs { entry: 2, loops: vec![3, 4] });
+        assert_eq!(costs("(loop nop (loop nop nop)) nop"), (2, vec![3, 4]));
     }
 
     #[test]
     fn a_block_in_a_loop_belongs_to_the_loop() {
         // Loop, block, nop, end, end.
-        assert_eq!(costs("(loop (block nop))"), Costs { entry: 1, loops: vec![5] });
+        assert_eq!(costs("(loop (block nop))"), (1, vec![5]));
+    }
+
+    #[test]
+    fn values_that_a_branch_carries_cost() {
+        // Loop and its three parameters, constant, branch and its three values, end.
+        let shift = "(func (param i64 i64 i64) (local.get 0) (local.get 1) (local.get 2)
+            (loop (param i64 i64 i64) (i64.const 7) (br 0)))";
+        assert_eq!(costs_of(shift), Costs { entry: FRAME + 4, loops: vec![4 + 1 + 4 + 1] });
+        // Block and its result, two constants, a conditional branch with its value, end, drop, the function's end.
+        assert_eq!(costs("(drop (block (result i32) (br_if 0 (i32.const 1) (i32.const 1))))"), (9, vec![]));
+        // Two blocks, a constant, the table and three comparisons for its five targets, two ends, the end.
+        assert_eq!(costs("(block (block (br_table 0 1 0 1 0 (i32.const 1))))"), (2 + 1 + 4 + 2 + 1, vec![]));
+    }
+
+    #[test]
+    fn arguments_results_and_locals_cost() {
+        let call =
+            "(func (drop (call $f (i32.const 1) (i32.const 2)))) (func $f (param i32 i32) (result i32) (local.get 0))";
+        assert_eq!(costs_of(call), Costs { entry: FRAME + 2 + 4 + 1 + 1, loops: vec![] });
+        assert_eq!(costs("(local i32 i64 i32 i64 i32 i64 i32)"), (1, vec![]));
+        assert_eq!(costs("(local i32 i64 i32 i64 i32 i64 i32 i64)"), (2, vec![]));
     }
 }

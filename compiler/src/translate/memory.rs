@@ -108,8 +108,7 @@ impl Translator<'_, '_, '_> {
             let address = self.global(index);
             self.load(ty, address)
         } else {
-            let bits = if ty == types::I32 { i64::from(global.init as u32) } else { global.init as i64 };
-            self.builder.ins().iconst(ty, bits)
+            self.author_constant(ty, global.init)
         };
         self.push(value);
     }

@@ -7,6 +7,7 @@
 //! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
 //! bounds    the only file that makes an address   table     dispatchers of call_indirect
 //! fuel      what is charged and where             trap      how a run ends
+//! cost      what an operator costs, so which exist   hidden    constants that code must not show
 //! ```
 //! It must never emit a float or vector value, an indirect branch, or an access with an address
 //! that `bounds` did not make.
@@ -15,7 +16,9 @@ mod bounds;
 mod bulk;
 mod call;
 mod control;
+mod cost;
 mod fuel;
+mod hidden;
 mod memory;
 mod numeric;
 mod packet;
@@ -23,7 +26,7 @@ mod symbol;
 mod table;
 mod trap;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cranelift_codegen::{
     ir::{self, AbiParam, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserFuncName, Value, types},
@@ -36,7 +39,6 @@ use crate::{
     CompileError, Options,
     isa::{CALL_CONV, MAX_RESULTS},
     module::Module,
-    names,
 };
 pub use symbol::Symbol;
 
@@ -48,46 +50,75 @@ pub struct Translated {
     pub clif: Function,
 }
 
-/// Translates all functions in the order of their index, then the dispatchers that they use.
-pub fn translate(module: &Module<'_>, options: &Options, isa: &dyn TargetIsa) -> Result<Vec<Translated>, CompileError> {
+/// How one function is translated.
+#[derive(Clone, Copy)]
+struct How {
+    /// Addresses are masked against speculation.
+    masks: bool,
+    /// Constants are hidden.
+    hides: bool,
+}
+
+/// Translates all functions in the order of their index, then the dispatchers that they use; those of
+/// `hiding` with their constants hidden.
+pub fn translate(
+    module: &Module<'_>,
+    options: &Options,
+    hiding: &BTreeSet<Symbol>,
+    isa: &dyn TargetIsa,
+) -> Result<Vec<Translated>, CompileError> {
     let mut context = FunctionBuilderContext::new();
     let mut dispatchers = table::Dispatchers::default();
     let mut out = Vec::with_capacity(module.bodies.len());
+    let mut add = |dispatchers: &mut table::Dispatchers, symbol, body| {
+        let how = How { masks: !options.author_trusted, hides: hiding.contains(&symbol) };
+        let clif = function(module, how, isa, &mut context, dispatchers, symbol, body)?;
+        out.push(Translated { symbol, clif });
+        Ok::<(), CompileError>(())
+    };
     for (n, body) in module.bodies.iter().enumerate() {
         let index = (module.imports.len() + n) as u32;
-        let clif = function(module, options, isa, &mut context, &mut dispatchers, index, Some(body))?;
-        out.push(Translated { symbol: Symbol::Function(index), clif });
+        add(&mut dispatchers, Symbol::Function(index), Some(body))?;
     }
     for number in 0..dispatchers.len() {
-        let clif = dispatchers.translate(number, module, isa, &mut context)?;
-        out.push(Translated { symbol: Symbol::Dispatcher(number), clif });
+        add(&mut dispatchers, Symbol::Dispatcher(number), None)?;
     }
     for index in dispatchers.imports(module) {
-        let clif = function(module, options, isa, &mut context, &mut dispatchers, index, None)?;
-        out.push(Translated { symbol: Symbol::Thunk(index), clif });
+        add(&mut dispatchers, Symbol::Thunk(index), None)?;
     }
     Ok(out)
 }
 
-/// A function's CLIF; that of a thunk if the function is imported and has no body.
+/// A function's CLIF: of one with a body, of a dispatcher, or of a thunk.
 fn function(
     module: &Module<'_>,
-    options: &Options,
+    how: How,
     isa: &dyn TargetIsa,
     context: &mut FunctionBuilderContext,
     dispatchers: &mut table::Dispatchers,
-    index: u32,
+    symbol: Symbol,
     body: Option<&FunctionBody<'_>>,
 ) -> Result<Function, CompileError> {
+    let (index, signature) = match symbol {
+        Symbol::Dispatcher(number) => {
+            let (_, ty) = dispatchers.wanted(number);
+            (u32::MAX, table::dispatcher_signature(&module.types[ty as usize]))
+        }
+        Symbol::Function(index) | Symbol::Thunk(index) => (index, signature(module.function_type(index))),
+        other => return Err(CompileError::internal("translate", format!("{other:?} has no code"))),
+    };
     let place = module.place(index, body.map_or(0, |b| b.range().start));
-    let signature = signature(module.function_type(index)).map_err(|r| r.at(place))?;
-    let symbol = if body.is_some() { Symbol::Function(index) } else { Symbol::Thunk(index) };
+    let signature = signature.map_err(|r| r.at(place))?;
     let mut clif = Function::with_name_signature(UserFuncName::User(symbol.external()), signature);
     let builder = FunctionBuilder::new(&mut clif, context);
-    let mut translator = Translator::new(module, !options.author_trusted, dispatchers, builder, index);
-    match body {
-        Some(body) => translator.body(body)?,
-        None => translator.thunk()?,
+    let mut translator = Translator::new(module, how, dispatchers, builder, index);
+    match (symbol, body) {
+        (Symbol::Dispatcher(number), _) => {
+            let (table, ty) = translator.dispatchers.wanted(number);
+            translator.dispatch(table, ty)?;
+        }
+        (_, Some(body)) => translator.body(body)?,
+        (_, None) => translator.thunk()?,
     }
     translator.builder.finalize(isa.frontend_config());
     Ok(clif)
@@ -145,6 +176,7 @@ struct Translator<'m, 'a, 'f> {
     module: &'m Module<'a>,
     /// Whether addresses are masked against speculation.
     masks: bool,
+    hidden: hidden::Hidden,
     dispatchers: &'m mut table::Dispatchers,
     builder: FunctionBuilder<'f>,
     /// Index of the function.
@@ -169,7 +201,7 @@ struct Translator<'m, 'a, 'f> {
 impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     fn new(
         module: &'m Module<'a>,
-        masks: bool,
+        how: How,
         dispatchers: &'m mut table::Dispatchers,
         mut builder: FunctionBuilder<'f>,
         index: u32,
@@ -182,7 +214,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         let regions = bounds::Regions::new(&mut builder);
         Self {
             module,
-            masks,
+            masks: how.masks,
+            hidden: hidden::Hidden { on: how.hides, ..Default::default() },
             dispatchers,
             builder,
             index,
@@ -213,7 +246,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
                 self.local(ty, None)?;
             }
         }
-        self.costs = fuel::Costs::of(body)?;
+        self.costs = fuel::Costs::of(self.module, self.index, body)?;
         self.check_stack();
         self.charge(self.costs.entry);
         self.enter_function(ty)?;
@@ -229,8 +262,9 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     fn thunk(&mut self) -> Result<(), CompileError> {
         let entry = self.builder.current_block().expect("entry block");
         self.stack.extend_from_slice(&self.builder.block_params(entry)[1..]);
+        let import = &self.module.imports[self.index as usize];
         self.check_stack();
-        self.charge(1);
+        self.charge(fuel::FRAME + 1 + cost::imported(import));
         self.calls(&Operator::Call { function_index: self.index })?;
         let results = std::mem::take(&mut self.stack);
         self.builder.ins().return_(&results);
@@ -254,7 +288,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
 
     fn operator(&mut self, op: &Operator<'a>) -> Result<(), CompileError> {
         if !self.reachable {
-            return self.skip(op);
+            self.skip(op);
+            return Ok(());
         }
         let done = self.variable(op)
             || self.numeric(op)
@@ -262,7 +297,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             || self.control(op)?
             || self.calls(op)?
             || self.bulk(op);
-        if done { Ok(()) } else { Err(self.refuse(op)) }
+        if done { Ok(()) } else { Err(cost::refused(op, &self.module.place(self.index, self.offset))) }
     }
 
     fn variable(&mut self, op: &Operator<'_>) -> bool {
@@ -289,23 +324,6 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             _ => return false,
         }
         true
-    }
-
-    fn refuse(&self, op: &Operator<'_>) -> CompileError {
-        let name = names::operator(&format!("{op:?}"));
-        let advice = if name.contains("f32") || name.contains("f64") && !name.contains('x') {
-            float_advice(ValType::F64)
-        } else if name.starts_with("table.") || name.starts_with("elem.") {
-            "; tables cannot change"
-        } else if name.contains('x') || name.starts_with("v128") {
-            float_advice(ValType::V128)
-        } else if name.contains("atomic") {
-            "; each CPU has a memory of its own, build without threads"
-        } else {
-            ""
-        };
-        let place = self.module.place(self.index, self.offset);
-        CompileError::UnsupportedInFunction { place, what: format!("`{name}`"), advice }
     }
 
     fn ty(&self, ty: ValType) -> Result<Type, CompileError> {

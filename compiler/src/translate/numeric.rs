@@ -30,11 +30,11 @@ impl Translator<'_, '_, '_> {
         use types::{I8, I16, I32, I64};
         match op {
             O::I32Const { value } => {
-                let value = self.iconst32(*value as u32);
+                let value = self.author_constant(I32, u64::from(*value as u32));
                 self.push(value);
             }
             O::I64Const { value } => {
-                let value = self.iconst64(*value as u64);
+                let value = self.author_constant(I64, *value as u64);
                 self.push(value);
             }
             O::I32Clz | O::I64Clz => unary!(self, clz),

@@ -21,16 +21,16 @@ impl Translator<'_, '_, '_> {
             PacketOp::Load { bytes, big_endian } => self.packet_load(bytes, big_endian),
             PacketOp::Store { bytes, big_endian } => self.packet_store(bytes, big_endian),
             PacketOp::CopyIn => {
-                let (len, offset, memory) = (self.pop(), self.pop(), self.pop());
+                let (len, offset, memory) = (self.pop_len(), self.pop(), self.pop());
                 let to = self.memory_range(memory, len);
-                let from = self.packet_range(offset, len);
+                let from = self.packet_range(offset, to.len);
                 self.charge_bytes(from.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
             }
             PacketOp::CopyOut => {
-                let (len, memory, offset) = (self.pop(), self.pop(), self.pop());
+                let (len, memory, offset) = (self.pop_len(), self.pop(), self.pop());
                 let from = self.memory_range(memory, len);
-                let to = self.packet_range(offset, len);
+                let to = self.packet_range(offset, from.len);
                 self.charge_bytes(to.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, to.len]);
             }

@@ -3,19 +3,16 @@
 //! indirect call.
 //!
 //! A dispatcher takes the callee's arguments and then the index, so that the registers stay as they
-//! are on the way through. Its caller has checked the index against the table's size.
+//! are on the way through. Its caller has checked the index against the table's size. It is a function like
+//! any other: it checks the stack and pays, for its frame and for its comparisons.
 
 use std::collections::HashMap;
 
-use cranelift_codegen::{
-    ir::{AbiParam, Block, Function, InstBuilder, Signature, UserFuncName, types},
-    isa::TargetIsa,
-};
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, Signature, types};
 use wasmkc_abi::trap::TrapCode;
 use wasmparser::FuncType;
 
-use super::{Refused, Symbol, control, import, trap};
+use super::{Refused, Symbol, Translator, control, cost, fuel, import, signature};
 use crate::{CompileError, module::Module};
 
 /// The dispatchers in use, numbered in the order of their first call.
@@ -35,8 +32,8 @@ enum Element {
 }
 
 /// The callee's signature with the index at its end.
-pub fn signature(ty: &FuncType) -> Result<Signature, Refused> {
-    let mut out = super::signature(ty)?;
+pub fn dispatcher_signature(ty: &FuncType) -> Result<Signature, Refused> {
+    let mut out = signature(ty)?;
     out.params.push(AbiParam::new(types::I32));
     Ok(out)
 }
@@ -71,26 +68,20 @@ impl Dispatchers {
         out
     }
 
-    /// The code of dispatcher `number`.
-    pub fn translate(
-        &self,
-        number: u32,
-        module: &Module<'_>,
-        isa: &dyn TargetIsa,
-        context: &mut FunctionBuilderContext,
-    ) -> Result<Function, CompileError> {
-        let (table, ty) = self.wanted[number as usize];
+    /// Table and canonical type of dispatcher `number`.
+    pub fn wanted(&self, number: u32) -> (u32, u32) {
+        self.wanted[number as usize]
+    }
+}
+
+impl Translator<'_, '_, '_> {
+    /// The body of the dispatcher of `table` for the canonical type `ty`.
+    pub(super) fn dispatch(&mut self, table: u32, ty: u32) -> Result<(), CompileError> {
+        let module: &Module<'_> = self.module;
         let callee_type = &module.types[ty as usize];
-        let internal = |r: Refused| CompileError::internal("translate", format!("dispatcher with {}", r.what));
-        let name = UserFuncName::User(Symbol::Dispatcher(number).external());
-        let mut clif = Function::with_name_signature(name, signature(callee_type).map_err(internal)?);
-        let callee_signature = super::signature(callee_type).map_err(internal)?;
-        let mut builder = FunctionBuilder::new(&mut clif, context);
-        let entry = builder.create_block();
-        builder.append_block_params_for_function_params(entry);
-        builder.switch_to_block(entry);
-        builder.seal_block(entry);
-        let mut args = builder.block_params(entry).to_vec();
+        let callee_signature = signature(callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
+        let entry = self.builder.current_block().expect("entry block");
+        let mut args = self.builder.block_params(entry).to_vec();
         let index = args.pop().expect("index of a dispatcher");
 
         let mut leaves: Vec<(Element, Block)> = Vec::new();
@@ -103,7 +94,7 @@ impl Dispatchers {
                 Some(_) => Element::OtherType,
             };
             let block = *blocks.entry(element).or_insert_with(|| {
-                let block = builder.create_block();
+                let block = self.builder.create_block();
                 leaves.push((element, block));
                 block
             });
@@ -113,32 +104,32 @@ impl Dispatchers {
         }
         if runs.is_empty() {
             // An empty table: no index is inside it, the caller has trapped.
-            let block = builder.create_block();
+            let block = self.builder.create_block();
             leaves.push((Element::Null, block));
             runs.push((0, block));
         }
-        control::compare_tree(&mut builder, index, &runs);
+        self.check_stack();
+        self.charge(fuel::FRAME + 1 + args.len() as u32 + cost::tree(runs.len() as u32));
+        control::compare_tree(&mut self.builder, index, &runs);
         for (element, block) in leaves {
-            builder.seal_block(block);
-            builder.switch_to_block(block);
+            self.builder.seal_block(block);
+            self.builder.switch_to_block(block);
             let code = match element {
                 Element::Function(f) => {
                     let imported = (f as usize) < module.imports.len();
                     let symbol = if imported { Symbol::Thunk(f) } else { Symbol::Function(f) };
-                    let callee = import(&mut builder, symbol, callee_signature.clone());
-                    let inst = builder.ins().call(callee, &args);
-                    let results = builder.inst_results(inst).to_vec();
-                    builder.ins().return_(&results);
+                    let callee = import(&mut self.builder, symbol, callee_signature.clone());
+                    let inst = self.builder.ins().call(callee, &args);
+                    let results = self.builder.inst_results(inst).to_vec();
+                    self.builder.ins().return_(&results);
                     continue;
                 }
                 Element::Null => TrapCode::IndirectCallToNull,
                 Element::OtherType => TrapCode::BadSignature,
             };
-            builder.set_cold_block(block);
-            let exit = import(&mut builder, Symbol::Trap(code as u32), trap::signature());
-            trap::leave(&mut builder, exit, args[0], code);
+            self.builder.set_cold_block(block);
+            self.trap(code);
         }
-        builder.finalize(isa.frontend_config());
-        Ok(clif)
+        Ok(())
     }
 }

@@ -1,0 +1,135 @@
+//! What an operator costs, and so which operators there are: one without a cost is refused, reached or not.
+//!
+//! Most cost one unit. More cost those that carry values along, one a value, and those that become many
+//! instructions. The scale is `INSTRUCTIONS_PER_FUEL`: whatever an operator becomes has at most so many
+//! instructions a unit, which the audit proves of the final bytes, function by function.
+
+use wasmkc_abi::packet::PacketOp;
+use wasmparser::{BlockType, Operator, ValType};
+
+use super::{clif_type, signature};
+use crate::{
+    CompileError, Place,
+    module::{Import, Module},
+    names,
+};
+
+/// Operands and results of a block.
+pub struct Arity {
+    pub params: u32,
+    pub results: u32,
+}
+
+/// What an operator costs on its own; `place` is where it stands. Branches add what their labels take.
+pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u32, CompileError> {
+    use Operator as O;
+    Ok(match op {
+        O::Block { blockty } | O::If { blockty } => 1 + arity(module, *blockty, place)?.results,
+        O::Loop { blockty } => {
+            let arity = arity(module, *blockty, place)?;
+            1 + arity.params + arity.results
+        }
+        O::Call { function_index } => match module.imports.get(*function_index as usize) {
+            Some(import) => imported(import),
+            None => called(module.function_type(*function_index), place)?,
+        },
+        // The check of the index; the dispatcher pays for finding the function.
+        O::CallIndirect { type_index, .. } => 1 + called(&module.types[*type_index as usize], place)?,
+        O::BrTable { targets } => 1 + tree(targets.len() + 1),
+        O::TypedSelect { ty } => {
+            integer(*ty, place)?;
+            1
+        }
+        O::I32Popcnt | O::I64Popcnt | O::MemoryGrow { .. } => 2,
+        O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU => 2,
+        O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => 2,
+        O::MemoryFill { .. } => 3,
+        O::MemoryCopy { .. } | O::MemoryInit { .. } => 4,
+        op if is_plain(op) => 1,
+        op => return Err(refused(op, place)),
+    })
+}
+
+/// Comparisons on the way to one of `runs` leaves.
+pub fn tree(runs: u32) -> u32 {
+    u32::BITS - runs.saturating_sub(1).leading_zeros()
+}
+
+/// What a call of `import` costs, its own price (of a helper, or by length) aside.
+pub fn imported(import: &Import) -> u32 {
+    match import {
+        Import::Packet(PacketOp::CopyIn | PacketOp::CopyOut) => 4,
+        Import::Packet(_) => 1,
+        Import::Helper(helper) => 2 + helper.params.len() as u32,
+    }
+}
+
+fn called(ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
+    signature(ty).map_err(|r| r.at(place.clone()))?;
+    Ok(1 + (ty.params().len() + ty.results().len()) as u32)
+}
+
+fn integer(ty: ValType, place: &Place) -> Result<(), CompileError> {
+    clif_type(ty).map(drop).map_err(|r| r.at(place.clone()))
+}
+
+/// Values that a block takes and gives.
+pub fn arity(module: &Module<'_>, ty: BlockType, place: &Place) -> Result<Arity, CompileError> {
+    let (params, results): (&[ValType], &[ValType]) = match &ty {
+        BlockType::Empty => (&[], &[]),
+        BlockType::Type(ty) => (&[], std::slice::from_ref(ty)),
+        BlockType::FuncType(index) => {
+            let ty = &module.types[*index as usize];
+            (ty.params(), ty.results())
+        }
+    };
+    params.iter().chain(results).try_for_each(|ty| integer(*ty, place))?;
+    Ok(Arity { params: params.len() as u32, results: results.len() as u32 })
+}
+
+/// Operators of one unit.
+fn is_plain(op: &Operator<'_>) -> bool {
+    use Operator::*;
+    matches!(op, Unreachable | Nop | Else | End | Br { .. } | BrIf { .. } | Return | Drop | Select)
+        || matches!(op, LocalGet { .. } | LocalSet { .. } | LocalTee { .. } | GlobalGet { .. } | GlobalSet { .. })
+        || matches!(op, I32Load { .. } | I32Load8S { .. } | I32Load8U { .. } | I32Load16S { .. } | I32Load16U { .. })
+        || matches!(op, I64Load { .. } | I64Load8S { .. } | I64Load8U { .. } | I64Load16S { .. } | I64Load16U { .. })
+        || matches!(op, I64Load32S { .. } | I64Load32U { .. } | I32Store { .. } | I32Store8 { .. } | I32Store16 { .. })
+        || matches!(op, I64Store { .. } | I64Store8 { .. } | I64Store16 { .. } | I64Store32 { .. })
+        || matches!(op, MemorySize { .. } | DataDrop { .. } | I32Const { .. } | I64Const { .. })
+        || matches!(op, I32Eqz | I32Eq | I32Ne | I32LtS | I32LtU | I32GtS | I32GtU | I32LeS | I32LeU | I32GeS | I32GeU)
+        || matches!(op, I64Eqz | I64Eq | I64Ne | I64LtS | I64LtU | I64GtS | I64GtU | I64LeS | I64LeU | I64GeS | I64GeU)
+        || matches!(op, I32Clz | I32Ctz | I32Add | I32Sub | I32Mul | I32And | I32Or | I32Xor | I32Shl | I32ShrS)
+        || matches!(op, I64Clz | I64Ctz | I64Add | I64Sub | I64Mul | I64And | I64Or | I64Xor | I64Shl | I64ShrS)
+        || matches!(op, I32ShrU | I32Rotl | I32Rotr | I64ShrU | I64Rotl | I64Rotr)
+        || matches!(op, I32WrapI64 | I64ExtendI32S | I64ExtendI32U | I32Extend8S | I32Extend16S)
+        || matches!(op, I64Extend8S | I64Extend16S | I64Extend32S)
+}
+
+/// The error for an operator that is not compiled.
+pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
+    const LANES: [&str; 7] = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
+    let name = names::operator(&format!("{op:?}"));
+    let advice = if LANES.iter().any(|lanes| name.starts_with(lanes)) {
+        super::float_advice(ValType::V128)
+    } else if name.contains("f32") || name.contains("f64") {
+        super::float_advice(ValType::F64)
+    } else if name.starts_with("table.") || name.starts_with("elem.") {
+        "; tables cannot change"
+    } else if name.contains("atomic") {
+        "; each CPU has a memory of its own, build without threads"
+    } else {
+        ""
+    };
+    CompileError::UnsupportedInFunction { place: place.clone(), what: format!("`{name}`"), advice }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tree;
+
+    #[test]
+    fn a_tree_is_as_deep_as_its_leaves_need() {
+        assert_eq!([0, 1, 2, 3, 4, 5, 8, 9].map(tree), [0, 0, 1, 2, 2, 3, 3, 4]);
+    }
+}

@@ -1,0 +1,151 @@
+//! What must hold of the code that is made, whatever the module: each property by its name, on the final
+//! instructions or the object's bytes.
+
+use object::{Object as _, ObjectSection as _};
+use wasmkc_compiler::{Listing, Options, compile, list};
+
+fn asm(wat: &str) -> String {
+    let wasm = wat::parse_str(wat).expect("well-formed text");
+    list(&wasm, &Options::default(), Listing::Asm).expect("compiles")
+}
+
+fn clif(wat: &str) -> String {
+    let wasm = wat::parse_str(wat).expect("well-formed text");
+    list(&wasm, &Options::default(), Listing::Clif).expect("compiles")
+}
+
+fn text(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).expect("well-formed text");
+    let object = compile(&wasm, &Options::default()).unwrap_or_else(|e| panic!("{e}")).bytes;
+    let elf = object::File::parse(object.as_slice()).expect("ELF");
+    elf.section_by_name(".text").expect(".text").data().expect("bytes").to_vec()
+}
+
+/// The part of a listing that shows `symbol`.
+fn part<'a>(listing: &'a str, symbol: &str) -> &'a str {
+    let at = listing.find(&format!("{symbol}:")).unwrap_or_else(|| panic!("no {symbol} in {listing}"));
+    let rest = &listing[at..];
+    let end = ["\nFunction(", "\nDispatcher(", "\nThunk("].iter().filter_map(|s| rest.find(s)).min();
+    &rest[..end.unwrap_or(rest.len())]
+}
+
+#[test]
+fn every_function_checks_the_stack_and_pays_before_it_calls() {
+    let listing = asm(r#"(module
+        (type $t (func (param i32) (result i32)))
+        (import "xdp" "load8" (func $load8 (type $t)))
+        (table 4 funcref) (elem (i32.const 0) $f $load8 $f)
+        (func $f (type $t) (call $g (local.get 0)))
+        (func $g (type $t) (local.get 0))
+        (func (export "xdp") (result i32) (call_indirect (type $t) (i32.const 1) (i32.const 2))))"#);
+    for symbol in ["Function(1)", "Function(2)", "Function(3)", "Dispatcher(0)", "Thunk(0)"] {
+        let code = part(&listing, symbol);
+        // The trap exits stand at the end, so the branches to them are what must come first.
+        let (stack, fuel) = (code.find("+0x10]"), code.find("+0x18]"));
+        let call = code.lines().find(|l| l.contains("  call ")).and_then(|l| code.find(l)).expect("a call");
+        assert!(stack.is_some_and(|at| at < call) && fuel.is_some_and(|at| at < call), "{code}");
+        assert!(code.contains("; stack-overflow") && code.contains("; out-of-fuel"), "{code}");
+    }
+}
+
+#[test]
+fn a_turn_that_moves_values_pays_for_them() {
+    let listing = |values: usize| {
+        let params = "i64 ".repeat(values);
+        let start = "(i64.const 3)".repeat(values);
+        let clif = clif(&format!(
+            r#"(module (type $t (func (param {params}))) (func (export "xdp") (result i32)
+                {start} (loop (type $t) (i64.const 7) (br 0)) (unreachable)))"#
+        ));
+        // The loop's charge is the second of the function.
+        let costs: Vec<u64> = clif
+            .lines()
+            .filter(|l| l.contains("isub"))
+            .filter_map(|l| l.rsplit_once("= ")?.1.trim().parse().ok())
+            .collect();
+        assert_eq!(costs.len(), 2, "{clif}");
+        costs[1]
+    };
+    assert_eq!(listing(1), 4 + 2);
+    assert_eq!(listing(240), 4 + 2 * 240);
+}
+
+#[test]
+fn an_empty_passive_segment_is_an_empty_range() {
+    for data in [r#"(data $p "")"#, r#"(data $p "") (data "abc")"#, r#"(data "abc") (data $p "")"#] {
+        let module = format!(
+            r#"(module (memory 1) {data} (func (export "xdp") (result i32)
+                (memory.init $p (i32.const 0) (i32.const 0) (i32.const 0)) (data.drop $p) (i32.const 2)))"#
+        );
+        assert!(!text(&module).is_empty());
+    }
+}
+
+#[test]
+fn a_copys_length_is_masked_by_both_ranges() {
+    let copies = [
+        "(memory.copy (local.get 0) (local.get 1) (local.get 2))",
+        "(memory.init $p (local.get 0) (local.get 1) (local.get 2))",
+        "(call $in (local.get 0) (local.get 1) (local.get 2))",
+        "(call $out (local.get 0) (local.get 1) (local.get 2))",
+    ];
+    for copy in copies {
+        let clif = clif(&format!(
+            r#"(module (import "xdp" "copy_in" (func $in (param i32 i32 i32)))
+                (import "xdp" "copy_out" (func $out (param i32 i32 i32)))
+                (memory 1) (data $p "abc") (func $f (param i32 i32 i32) {copy})
+                (func (export "xdp") (result i32) (i32.const 2)))"#
+        ));
+        let code = part(&clif, "Function(2)");
+        // `v9 = select_spectre_guard v6, v8, v2`: the value that 0 takes the place of.
+        let masked = |value: &str| {
+            let made = code.lines().find(|l| l.contains(&format!(" {value} = select_spectre_guard")))?;
+            made.split(';').next()?.rsplit(", ").next().map(|v| v.trim().to_owned())
+        };
+        let call = code.lines().rev().find(|l| l.contains("call fn") && l.matches(", ").count() == 2).expect("call");
+        let len = call.rsplit_once(", ").expect("arguments").1.trim_end_matches(')');
+        let once = masked(len).unwrap_or_else(|| panic!("the length is not masked: {code}"));
+        let unmasked = masked(&once).unwrap_or_else(|| panic!("the length is masked once only: {code}"));
+        assert!(code.contains(&format!(" {unmasked} = uextend.i64 ")), "{code}");
+    }
+}
+
+#[test]
+fn no_landing_pad_but_at_entries() {
+    const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+    let bodies = [
+        // Whole, in an i64 at every offset, behind an opcode that ends in f3, as a negative number.
+        "(i32.xor (call $len) (i32.const 0xfa1e0ff3))",
+        "(i32.wrap_i64 (i64.xor (i64.extend_i32_u (call $len)) (i64.const 0x00000000fa1e0ff3)))",
+        "(i32.wrap_i64 (i64.mul (i64.extend_i32_u (call $len)) (i64.const 0x55fa1e0ff3555555)))",
+        "(i32.wrap_i64 (i64.mul (i64.extend_i32_u (call $len)) (i64.const 0xfa1e0ff355555555)))",
+        "(i32.wrap_i64 (i64.rotl (i64.const 0x5555fa1e0ff35555) (i64.extend_i32_u (call $len))))",
+        "(drop (i32.load offset=0xfa1e0f (i32.mul (call $len) (i32.const 8)))) (call $len)",
+        "(i32.store (call $len) (i32.const 0xfa1e0ff3)) (call $len)",
+        "(if (i32.eq (call $len) (i32.const 0xfa1e0ff3)) (then (return (i32.const 1)))) (i32.const 2)",
+        "(call $f (i32.const 0xfa1e0ff3))",
+        "(i32.add (i32.xor (call $f (i32.const 0xfa1e0ff3)) (i32.const 0x55)) (i32.const 0xfa1e0ff3))",
+        "(i32.const 0xfa1e0ff3)",
+    ];
+    for body in bodies {
+        let code = text(&format!(
+            r#"(module (import "xdp" "len" (func $len (result i32))) (memory 256)
+                (func $f (param i32) (result i32) (i32.sub (local.get 0) (i32.const 0xfa1e0ff3)))
+                (func (export "xdp") (result i32) {body}))"#
+        ));
+        let found: Vec<usize> = (0..code.len()).filter(|at| code[*at..].starts_with(&ENDBR64)).collect();
+        assert_eq!(found.len(), 1, "{body}: endbr64 at {found:x?}");
+        assert_eq!(found[0] % 16, 0, "{body}");
+    }
+    // xor ebx, imm32 is 81 f3: whatever register it is, none of these constants completes the bytes.
+    let values: String =
+        (0..12).map(|n| format!("(local.set {n} (i32.xor (local.get {n}) (i32.const 0x00fa1e0f)))")).collect();
+    let sum: String = (0..12).map(|n| format!("(i32.store (i32.const {n}) (local.get {n}))")).collect();
+    let code = text(&format!(
+        r#"(module (import "xdp" "load8" (func $load8 (param i32) (result i32))) (memory 1)
+            (func (export "xdp") (result i32) (local i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+            {} (loop {values} (br_if 0 (i32.lt_u (local.get 3) (local.get 4)))) {sum} (i32.const 2)))"#,
+        (0..12).map(|n| format!("(local.set {n} (call $load8 (i32.const {n})))")).collect::<String>(),
+    ));
+    assert_eq!((0..code.len()).filter(|at| code[*at..].starts_with(&ENDBR64)).count(), 1);
+}

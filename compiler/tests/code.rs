@@ -149,3 +149,27 @@ fn no_landing_pad_but_at_entries() {
     ));
     assert_eq!((0..code.len()).filter(|at| code[*at..].starts_with(&ENDBR64)).count(), 1);
 }
+
+#[test]
+fn the_divisor_that_is_tested_is_the_one_that_divides() {
+    let divisors = [
+        "(i32.and (local.get 0) (local.get 1))",
+        "(i32.lt_u (local.get 0) (local.get 1))",
+        "(i32.sub (local.get 0) (i32.const 65))",
+        "(i32.or (local.get 0) (i32.const 32768))",
+        "(i32.xor (local.get 0) (local.get 1))",
+    ];
+    for (divisor, op) in divisors.iter().flat_map(|d| ["div_s", "div_u", "rem_s", "rem_u"].map(|op| (d, op))) {
+        let listing = asm(&format!(
+            r#"(module (func $f (param i32 i32) (result i32)
+                (i32.{op} (i32.xor (local.get 1) (i32.const 0x80000000)) {divisor}))
+                (func (export "xdp") (result i32) (i32.const 2)))"#
+        ));
+        let lines: Vec<&str> = part(&listing, "Function(0)").lines().collect();
+        let at = lines.iter().position(|l| l.contains("div ")).expect("a division");
+        let register = lines[at].rsplit_once(' ').expect("operand").1;
+        let test = format!("test {register},{register}");
+        let tested = lines[..at].windows(2).any(|w| w[0].ends_with(&test) && w[1].contains(" je "));
+        assert!(tested, "{op} {divisor}: no `{test}` in {listing}");
+    }
+}

@@ -210,7 +210,7 @@ impl Translator<'_, '_, '_> {
     /// `base + index + offset`, where the checks are done.
     fn displaced(&mut self, base: Value, index: Value, offset: u64, flags: MemFlagsData) -> Address {
         let base = self.builder.ins().iadd(base, index);
-        if !self.hidden.on {
+        if !self.hidden.constants {
             return Address { base, offset: offset as i32, flags };
         }
         let offset = self.author_constant(types::I64, offset);

@@ -1,38 +1,52 @@
-//! Constants of the author, which must not become the bytes of a landing pad (`emit/landing.rs`).
+//! Values that the optimiser must not look through. They go through a place in the frame.
 //!
-//! In a function that would have such bytes every constant is put together in the frame, from halves of
-//! 16 bits, and loaded whole: the optimiser does not look through that, and no instruction holds more than
-//! two of the four bytes.
+//! - Constants of the author, in a function whose code would have the bytes of a landing pad otherwise
+//!   (`emit/landing.rs`). Each is put together from halves of 16 bits and loaded whole, so that no
+//!   instruction holds more than two of the four bytes.
+//! - Operands of a division, so that the very value that is tested is the one that is divided by: the audit
+//!   wants to see that, and the optimiser likes to test what the value was made of instead.
 
-use cranelift_codegen::ir::{InstBuilder, StackSlot, StackSlotData, StackSlotKind, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value, types};
 
 use super::Translator;
 
-/// The place in the frame where constants are put together, once there is one.
+/// What a function hides, and where.
 #[derive(Default)]
 pub struct Hidden {
-    /// Whether this function hides its constants.
-    pub on: bool,
-    /// That place.
+    /// Whether the author's constants are hidden.
+    pub constants: bool,
+    /// The place in the frame, once there is one.
     pub slot: Option<StackSlot>,
 }
 
 impl Translator<'_, '_, '_> {
     /// A constant that the author chose; an i32 is in the low half of `bits`.
     pub(super) fn author_constant(&mut self, ty: Type, bits: u64) -> Value {
-        if !self.hidden.on {
+        if !self.hidden.constants {
             let bits = if ty == types::I32 { i64::from(bits as u32) } else { bits as i64 };
             return self.builder.ins().iconst(ty, bits);
         }
-        let slot = match self.hidden.slot {
-            Some(slot) => slot,
-            None => self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3)),
-        };
-        self.hidden.slot = Some(slot);
+        let slot = self.hiding_place();
         for at in (0..ty.bytes() as i32).step_by(2) {
             let half = self.builder.ins().iconst(types::I16, (bits >> (at * 8) & 0xffff) as i64);
             self.builder.ins().stack_store(types::I64, half, slot, at);
         }
         self.builder.ins().stack_load(types::I64, ty, slot, 0)
+    }
+
+    /// The same value, of which the optimiser knows nothing: a load that it does not forward to.
+    pub(super) fn opaque(&mut self, value: Value) -> Value {
+        let ty = self.builder.func.dfg.value_type(value);
+        let slot = self.hiding_place();
+        self.builder.ins().stack_store(types::I64, value, slot, 0);
+        let place = self.builder.ins().stack_addr(types::I64, slot, 0);
+        self.builder.ins().atomic_load(ty, MemFlagsData::trusted(), place)
+    }
+
+    fn hiding_place(&mut self) -> StackSlot {
+        let builder = &mut self.builder;
+        *self.hidden.slot.get_or_insert_with(|| {
+            builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
+        })
     }
 }

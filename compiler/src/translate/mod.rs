@@ -7,7 +7,7 @@
 //! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
 //! bounds    the only file that makes an address   table     dispatchers of call_indirect
 //! fuel      what is charged and where             trap      how a run ends
-//! cost      what an operator costs, so which exist   hidden    constants that code must not show
+//! cost      what an operator costs, so which exist   hidden    what the optimiser must not see
 //! ```
 //! It must never emit a float or vector value, an indirect branch, or an access with an address
 //! that `bounds` did not make.
@@ -215,7 +215,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         Self {
             module,
             masks: how.masks,
-            hidden: hidden::Hidden { on: how.hides, ..Default::default() },
+            hidden: hidden::Hidden { constants: how.hides, slot: None },
             dispatchers,
             builder,
             index,

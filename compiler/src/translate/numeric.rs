@@ -112,14 +112,17 @@ impl Translator<'_, '_, '_> {
         let x = self.pop();
         let ty = self.builder.func.dfg.value_type(x);
         let known = self.constant(y);
+        let ones = if ty == types::I32 { i64::from(u32::MAX) } else { -1 };
+        let y = if known.is_some_and(|k| k != 0) { y } else { self.opaque(y) };
+        // The remainder of a division by -1 is 0; only the quotient can overflow.
+        let overflows = signed && !remainder && known.is_none_or(|k| k == ones);
+        let x = if overflows { self.opaque(x) } else { x };
         if known.is_none_or(|k| k == 0) {
             let zero = self.builder.ins().iconst(ty, 0);
             let by_zero = self.builder.ins().icmp(IntCC::Equal, y, zero);
             self.trap_if(by_zero, TrapCode::DivisionByZero);
         }
-        let ones = if ty == types::I32 { i64::from(u32::MAX) } else { -1 };
-        // The remainder of a division by -1 is 0; only the quotient can overflow.
-        if signed && !remainder && known.is_none_or(|k| k == ones) {
+        if overflows {
             let smallest = if ty == types::I32 { 1 << 31 } else { i64::MIN };
             let smallest = self.builder.ins().iconst(ty, smallest);
             let ones = self.builder.ins().iconst(ty, ones);

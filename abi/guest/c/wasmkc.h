@@ -48,7 +48,7 @@ WASMKC_IMPORT("xdp", "store32_be") void xdp_store32_be(uint32_t off, uint32_t va
 WASMKC_IMPORT("xdp", "store64_le") void xdp_store64_le(uint32_t off, uint64_t value);
 WASMKC_IMPORT("xdp", "store64_be") void xdp_store64_be(uint32_t off, uint64_t value);
 
-/* Packet bytes into memory, and memory into the packet; len / 8 fuel. */
+/* Packet bytes into memory, and memory into the packet; fuel by length, 1 + len / 8. */
 WASMKC_IMPORT("xdp", "copy_in") void xdp_copy_in(void *memory, uint32_t off, uint32_t len);
 WASMKC_IMPORT("xdp", "copy_out") void xdp_copy_out(uint32_t off, const void *memory, uint32_t len);
 

@@ -109,7 +109,8 @@ impl Translator<'_, '_, '_> {
             runs.push((0, block));
         }
         self.check_stack();
-        self.charge(fuel::FRAME + 1 + args.len() as u32 + cost::tree(runs.len() as u32));
+        let params = callee_type.params().len() as u32;
+        self.charge(fuel::FRAME + 1 + params + cost::tree(runs.len() as u32));
         control::compare_tree(&mut self.builder, index, &runs);
         for (element, block) in leaves {
             self.builder.seal_block(block);

@@ -7,7 +7,7 @@
 use wasmkc_abi::packet::PacketOp;
 use wasmparser::{BlockType, Operator, ValType};
 
-use super::{clif_type, signature};
+use super::signature::{clif_type, float_advice, signature};
 use crate::{
     CompileError, Place,
     module::{Import, Module},
@@ -111,9 +111,9 @@ pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
     const LANES: [&str; 7] = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
     let name = names::operator(&format!("{op:?}"));
     let advice = if LANES.iter().any(|lanes| name.starts_with(lanes)) {
-        super::float_advice(ValType::V128)
+        float_advice(ValType::V128)
     } else if name.contains("f32") || name.contains("f64") {
-        super::float_advice(ValType::F64)
+        float_advice(ValType::F64)
     } else if name.starts_with("table.") || name.starts_with("elem.") {
         "; tables cannot change"
     } else if name.contains("atomic") {

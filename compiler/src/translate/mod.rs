@@ -6,6 +6,7 @@
 //! numeric   integer arithmetic                    memory    loads, stores, size, grow, globals
 //! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
 //! bounds    the only file that makes an address   table     dispatchers of call_indirect
+//! signature types and signatures
 //! fuel      what is charged and where             trap      how a run ends
 //! cost      what an operator costs, so which exist   hidden    what the optimiser must not see
 //! ```
@@ -22,6 +23,7 @@ mod hidden;
 mod memory;
 mod numeric;
 mod packet;
+mod signature;
 mod symbol;
 mod table;
 mod trap;
@@ -29,17 +31,14 @@ mod trap;
 use std::collections::{BTreeSet, HashMap};
 
 use cranelift_codegen::{
-    ir::{self, AbiParam, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserFuncName, Value, types},
+    ir::{self, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserFuncName, Value, types},
     isa::TargetIsa,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
-use wasmparser::{FuncType, FunctionBody, Operator, ValType};
+use wasmparser::{FunctionBody, Operator, ValType};
 
-use crate::{
-    CompileError, Options,
-    isa::{CALL_CONV, MAX_RESULTS},
-    module::Module,
-};
+use crate::{CompileError, Options, module::Module};
+use signature::{Refused, clif_type, signature};
 pub use symbol::Symbol;
 
 /// One function ready for the code generator.
@@ -122,53 +121,6 @@ fn function(
     }
     translator.builder.finalize(isa.frontend_config());
     Ok(clif)
-}
-
-/// Why a type or signature is refused.
-#[derive(Debug)]
-struct Refused {
-    what: String,
-    advice: &'static str,
-}
-
-impl Refused {
-    fn at(self, place: crate::Place) -> CompileError {
-        CompileError::UnsupportedInFunction { place, what: self.what, advice: self.advice }
-    }
-}
-
-fn float_advice(ty: ValType) -> &'static str {
-    match ty {
-        ValType::F32 | ValType::F64 => "; use integers or fixed point (floats are not compiled yet)",
-        ValType::V128 => "; build without SIMD (`-mno-simd128`)",
-        _ => "; only i32 and i64 are",
-    }
-}
-
-/// CLIF type of an integer type.
-fn clif_type(ty: ValType) -> Result<Type, Refused> {
-    match ty {
-        ValType::I32 => Ok(types::I32),
-        ValType::I64 => Ok(types::I64),
-        other => Err(Refused { what: format!("type {other}"), advice: float_advice(other) }),
-    }
-}
-
-/// `(call block, parameters...) -> results`.
-fn signature(ty: &FuncType) -> Result<Signature, Refused> {
-    if ty.results().len() > MAX_RESULTS {
-        let what = format!("a function with {} results", ty.results().len());
-        return Err(Refused { what, advice: "; return at most two values, the rest through memory" });
-    }
-    let mut out = Signature::new(CALL_CONV);
-    out.params.push(AbiParam::new(types::I64));
-    for param in ty.params() {
-        out.params.push(AbiParam::new(clif_type(*param)?));
-    }
-    for result in ty.results() {
-        out.returns.push(AbiParam::new(clif_type(*result)?));
-    }
-    Ok(out)
 }
 
 /// State of one function's translation.

@@ -2,7 +2,7 @@
 
 use crate::args::Stats;
 use crate::error::Result;
-use crate::kernel::{check_name, device::Device, explain, open, text};
+use crate::kernel::{check_name, explain, open, text};
 use crate::output::{emit, table};
 use serde_json::{Map, Value, json};
 use wasmkc_abi::control;
@@ -29,7 +29,12 @@ pub fn run(args: &Stats, json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for name in names {
         for cpu in cpus(args.cpu) {
-            rows.push(read(&device, &name, cpu)?);
+            match device.stats(&name, cpu) {
+                Ok(counters) => rows.push(Row { name: name.clone(), cpu, counters }),
+                // listed just now, and unloaded since
+                Err(refused) if args.name.is_none() && refused.errno == libc::ENOENT => break,
+                Err(refused) => return Err(explain(refused).context(format_args!("`{name}`"))),
+            }
         }
     }
     let values: Vec<Value> = rows.iter().map(value).collect();
@@ -41,18 +46,14 @@ pub fn run(args: &Stats, json: bool) -> Result<()> {
     emit(json, shown, || if rows.is_empty() { "no program is loaded\n".into() } else { tables(&rows) })
 }
 
-fn read(device: &Device, name: &str, cpu: Option<u32>) -> Result<Row> {
-    let counters = device.stats(name, cpu).map_err(|e| explain(e).context(format_args!("`{name}`")))?;
-    Ok(Row { name: name.to_owned(), cpu, counters })
-}
-
 /// The CPUs to ask for; one `None` for their sum.
 fn cpus(each: bool) -> Vec<Option<u32>> {
     if !each {
         return vec![None];
     }
-    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    let cpus = parse_cpu_list(&online);
+    // those that are offline, too: what they counted is kept
+    let possible = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
+    let cpus = parse_cpu_list(&possible);
     if cpus.is_empty() { vec![Some(0)] } else { cpus.into_iter().map(Some).collect() }
 }
 

@@ -52,8 +52,8 @@ fn cpus(each: bool) -> Vec<Option<u32>> {
         return vec![None];
     }
     // those that are offline, too: what they counted is kept
-    let possible = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap_or_default();
-    let cpus = parse_cpu_list(&possible);
+    let present = std::fs::read_to_string("/sys/devices/system/cpu/present").unwrap_or_default();
+    let cpus = parse_cpu_list(&present);
     if cpus.is_empty() { vec![Some(0)] } else { cpus.into_iter().map(Some).collect() }
 }
 

@@ -173,3 +173,15 @@ fn the_divisor_that_is_tested_is_the_one_that_divides() {
         assert!(tested, "{op} {divisor}: no `{test}` in {listing}");
     }
 }
+
+#[test]
+fn a_division_by_a_constant_zero_passes_the_audit() {
+    for op in ["div_s", "div_u", "rem_s", "rem_u"] {
+        for ty in ["i32", "i64"] {
+            text(&format!(
+                r#"(module (func $f (param {ty}) (result {ty}) ({ty}.{op} (local.get 0) ({ty}.const 0)))
+                    (func (export "xdp") (result i32) (i32.const 2)))"#
+            ));
+        }
+    }
+}

@@ -114,8 +114,9 @@ impl Translator<'_, '_, '_> {
         let known = self.constant(y);
         let ones = if ty == types::I32 { i64::from(u32::MAX) } else { -1 };
         let y = if known.is_some_and(|k| k != 0) { y } else { self.opaque(y) };
-        // The remainder of a division by -1 is 0; only the quotient can overflow.
-        let overflows = signed && !remainder && known.is_none_or(|k| k == ones);
+        // The remainder of a division by -1 is 0; only the quotient can overflow. A constant zero is hidden,
+        // so that the audit cannot tell it from -1.
+        let overflows = signed && !remainder && known.is_none_or(|k| k == ones || k == 0);
         let x = if overflows { self.opaque(x) } else { x };
         if known.is_none_or(|k| k == 0) {
             let zero = self.builder.ins().iconst(ty, 0);

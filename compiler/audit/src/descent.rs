@@ -43,6 +43,14 @@ pub struct Step {
     pub flow: Flow,
     /// Whether it calls `wkc_trap`.
     pub traps: bool,
+    /// The constant that its memory operand is.
+    pub constant: Option<u64>,
+}
+
+impl Step {
+    fn new(instruction: Instruction, flow: Flow) -> Self {
+        Self { instruction, flow, traps: false, constant: None }
+    }
 }
 
 /// The instructions of one function by offset.
@@ -120,8 +128,7 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
             broken(f);
             // What it does to control is known only if it does nothing; the object is refused anyway.
             let next = i.flow_control() == FlowControl::Next;
-            body.steps
-                .insert(at, Step { instruction: i, flow: if next { Flow::Next } else { Flow::End }, traps: false });
+            body.steps.insert(at, Step::new(i, if next { Flow::Next } else { Flow::End }));
             queue.extend(body.successors(at).map(|to| (to, Some(i))));
             continue;
         }
@@ -137,9 +144,10 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
             if i.flow_control() == FlowControl::UnconditionalBranch { Flow::End } else { Flow::Next }
         });
         let traps = matches!(reloc, Some(Target::Symbol(s)) if s == SYMBOL_TRAP);
-        body.steps.insert(at, Step { instruction: i, flow, traps });
-        if traps {
-            mark_guard(&mut body, bytes, &i);
+        let constant = operand::constant(image, &i, reloc);
+        body.steps.insert(at, Step { instruction: i, flow, traps, constant });
+        if traps && let Some(f) = mark_guard(&mut body, bytes, &i) {
+            findings.push(f);
         }
         queue.extend(body.successors(at).map(|to| (to, Some(i))));
     }
@@ -148,11 +156,21 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
 }
 
 /// A ud2 right behind a call of `wkc_trap` guards against its return: it is part of the trap.
-fn mark_guard(body: &mut Body<'_>, bytes: &[u8], call: &Instruction) {
-    if bytes.get(call.len()..call.len() + 2) == Some(&[0x0f, 0x0b]) {
-        let guard = Decoder::with_ip(64, &bytes[call.len()..], call.next_ip(), DecoderOptions::NONE).decode();
-        body.steps.insert(guard.ip() as u32, Step { instruction: guard, flow: Flow::End, traps: false });
+fn mark_guard(body: &mut Body<'_>, bytes: &[u8], call: &Instruction) -> Option<Finding> {
+    if bytes.get(call.len()..call.len() + 2) != Some(&[0x0f, 0x0b]) {
+        return None;
     }
+    let guard = Decoder::with_ip(64, &bytes[call.len()..], call.next_ip(), DecoderOptions::NONE).decode();
+    let at = guard.ip() as u32;
+    if body.steps.get(&at).is_some_and(|s| s.instruction == guard) {
+        return None;
+    }
+    if let Some(other) = overlaps(body, at, guard.next_ip() as u32) {
+        let detail = format!("the ud2 behind it shares bytes with `{other}` at .text+{:#x}", other.ip());
+        return Some(finding(body.function, call, Rule::BranchIntoInstruction, detail));
+    }
+    body.steps.insert(at, Step::new(guard, Flow::End));
+    None
 }
 
 /// The instruction already reached that shares bytes with `[start, end)`.

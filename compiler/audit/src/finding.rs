@@ -96,12 +96,32 @@ rules! {
     StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths";
     /// An access through rsp or rbp outside the function's own frame.
     StackAccess = "stack-access", "an access through rsp or rbp must stay in the frame and off the return address";
+    /// No stack check before a call or return.
+    StackCheck = "stack-check", "a function must compare rsp with the call block's limit before it calls or returns";
+    /// A division that may fault.
+    Division = "division", "a divisor must be known not to be zero, and the quotient to fit";
+    /// ud2 that control may reach.
+    ReachedFault = "reached-fault", "ud2 may only stand where control never comes";
+    /// Another cause than the row's.
+    TrapCode = "trap-code", "wkc_trap must get a constant in esi, the code of its row";
+    /// endbr64 anywhere but at an entry.
+    LandingPad = "landing-pad", "the bytes of endbr64 may stand at the start of entry points only";
+    /// A helper where it may not run.
+    HelperContext = "helper-context", "a helper may be reached only from entries in whose context it may run";
+    /// The object is larger than the ABI allows, or too intricate.
+    TooLarge = "too-large", "the ABI's limits hold for every object";
+    /// The audit would take too long.
+    TooComplex = "too-complex", "code whose paths take too long to follow is not vouched for";
     /// A call to `wkc_trap` without its row, or a row without its call.
     TrapSite = "trap-site", "calls to wkc_trap and rows of .wkc.traps must match one to one";
     /// A loop that charges nothing.
     FuelFreeCycle = "fuel-free-cycle", "every way around a loop must pass a charge and its check";
-    /// A recursion that charges nothing.
-    FuelFreeRecursion = "fuel-free-recursion", "every circle of calls must pass a charge and its check";
+    /// A call or return that some way reaches without a charge.
+    UnpaidCall = "unpaid-call", "a function must pass a charge and its check before it calls or returns";
+    /// Less is charged than the code is long.
+    Undercharged = "undercharged-code", "a unit of fuel buys a fixed number of instructions on every way";
+    /// A charge is stored and not checked at once.
+    UncheckedCharge = "unchecked-charge", "a charge must be compared with zero by the branch that ends its block";
     /// Something else than a charge writes the fuel.
     FuelWrite = "fuel-write", "the fuel may only be stored back less a charge";
     /// A field of the call block beside the fuel is written.

@@ -3,11 +3,12 @@
 //! In: the bytes of a `.kwo`, with or without a signature behind the ELF. Out: an [`Image`] whose
 //! offsets all lie inside `.text`. It never trusts a count or an offset of the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use object::read::elf::{ElfFile64, FileHeader as _, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, elf};
-use wasmkc_abi::helper::Helper;
+use wasmkc_abi::helper::{CONTEXT_INIT, CONTEXT_XDP, Helper};
+use wasmkc_abi::limits::{MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_RELOCATIONS, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 use wasmkc_abi::object::{
     EM_X86_64, FuncRow, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32, SECTION_FUNCS, SECTION_IMPORTS,
     SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
@@ -36,21 +37,35 @@ pub enum Target {
     Rodata(i64),
 }
 
+/// An entry point that the meta record has.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its first byte in `.text`, if it is right.
+    pub offset: u32,
+    /// `CONTEXT_*` bit in which it runs.
+    pub context: u32,
+}
+
+/// Longest name that is kept of a function.
+const MAX_NAME: usize = 256;
+
 /// What the audit needs of an object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Image<'a> {
     /// Bytes of `.text`.
     pub text: &'a [u8],
     /// Bytes of `.rodata`.
-    pub rodata_len: u64,
+    pub rodata: &'a [u8],
     /// Functions, ascending.
     pub functions: Vec<Function>,
     /// Relocations of `.text` by offset.
     pub relocations: BTreeMap<u32, Target>,
-    /// Names and offsets of the entry points that the meta record has.
-    pub entries: Vec<(&'static str, u32)>,
-    /// Sites of `.wkc.traps`.
-    pub trap_sites: Vec<u32>,
+    /// The entry points that the meta record has.
+    pub entries: Vec<Entry>,
+    /// Sites of `.wkc.traps` with their codes.
+    pub traps: Vec<(u32, u32)>,
     /// Symbols of the helpers in `.wkc.imports`.
     pub helpers: Vec<&'static str>,
 }
@@ -60,6 +75,9 @@ type Elf<'a> = ElfFile64<'a, Endianness>;
 impl<'a> Image<'a> {
     /// Parses `object`, collecting every finding about sections, tables and relocations.
     pub fn parse(object: &'a [u8]) -> Result<Self, Vec<Finding>> {
+        if object.len() > MAX_OBJECT_BYTES as usize {
+            return Err(vec![Finding::object(Rule::TooLarge, format!("{} bytes of {MAX_OBJECT_BYTES}", object.len()))]);
+        }
         let malformed = |e: object::Error| vec![Finding::object(Rule::Malformed, e.to_string())];
         let elf = Elf::parse(object).map_err(malformed)?;
         let machine = elf.elf_header().e_machine(elf.endian());
@@ -69,20 +87,22 @@ impl<'a> Image<'a> {
         let mut findings = Vec::new();
         check_flags(&elf, &mut findings);
         let text = section(&elf, ".text").map_err(|f| vec![f])?;
-        let rodata_len = elf.section_by_name(".rodata").map_or(0, |s| s.size());
+        limit(".text", text.len(), MAX_TEXT_BYTES, &mut findings);
+        let rodata = section(&elf, ".rodata").unwrap_or_default();
         let strings = section(&elf, SECTION_STRINGS).unwrap_or_default();
         let meta = section(&elf, SECTION_META).map_err(|f| vec![f])?;
         let entries = entries(meta, &mut findings);
         let functions = functions(&elf, text, strings, &mut findings);
         let relocations = relocations(&elf, &mut findings);
-        let trap_sites = rows(&elf, SECTION_TRAPS, TrapRow::SIZE, TrapRow::read, &mut findings);
+        let traps = rows(&elf, SECTION_TRAPS, TrapRow::SIZE, TrapRow::read, &mut findings);
+        limit(SECTION_TRAPS, traps.len(), MAX_TRAP_SITES, &mut findings);
         let imports = rows(&elf, SECTION_IMPORTS, ImportRow::SIZE, ImportRow::read, &mut findings);
         let helpers = imports.iter().filter_map(|r| Helper::by_number(r.number)).map(|h| h.symbol).collect();
         if !findings.is_empty() {
             return Err(findings);
         }
-        let trap_sites = trap_sites.iter().map(|r| r.site).collect();
-        Ok(Self { text, rodata_len, functions, relocations, entries, trap_sites, helpers })
+        let traps = traps.iter().map(|r| (r.site, r.code)).collect();
+        Ok(Self { text, rodata, functions, relocations, entries, traps, helpers })
     }
 
     /// The function that holds `offset`.
@@ -97,8 +117,16 @@ impl<'a> Image<'a> {
     }
 }
 
+/// Says so if there is more of something than the ABI allows.
+fn limit(what: &str, count: usize, most: u32, findings: &mut Vec<Finding>) {
+    if count > most as usize {
+        findings.push(Finding::object(Rule::TooLarge, format!("{what} has {count}, the limit is {most}")));
+    }
+}
+
 /// No section is writable and executable, only `.text` is executable, `.rodata` is plain.
 fn check_flags(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
     for s in elf.sections() {
         let name = s.name().unwrap_or("?");
         let flags = s.elf_section_header().sh_flags(elf.endian());
@@ -112,7 +140,7 @@ fn check_flags(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::object(Rule::Machine, format!("inner object {name}")));
         }
         let single = name == ".text" || name == ".rodata" || name.starts_with(".wkc.");
-        if single && elf.sections().filter(|t| t.name() == Ok(name)).count() > 1 {
+        if single && !seen.insert(name) {
             findings.push(Finding::object(Rule::Malformed, format!("more than one section {name}")));
         }
     }
@@ -139,7 +167,7 @@ fn rows<T>(
     data.chunks_exact(size).filter_map(read).collect()
 }
 
-fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<(&'static str, u32)> {
+fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<Entry> {
     let Some(meta) = Meta::read(meta).filter(|m| m.magic == u64::from_le_bytes(MAGIC)) else {
         findings.push(Finding::object(Rule::Malformed, format!("{SECTION_META} is no meta record")));
         return Vec::new();
@@ -148,19 +176,21 @@ fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<(&'static str, u32)>
         findings.push(Finding::object(Rule::Machine, format!("{SECTION_META} says machine {}", meta.machine)));
     }
     let all = [
-        ("xdp", meta.entry_xdp),
-        ("start", meta.entry_start),
-        ("_initialize", meta.entry_initialize),
-        ("init", meta.entry_init),
+        ("xdp", meta.entry_xdp, CONTEXT_XDP),
+        ("start", meta.entry_start, CONTEXT_INIT),
+        ("_initialize", meta.entry_initialize, CONTEXT_INIT),
+        ("init", meta.entry_init, CONTEXT_INIT),
     ];
-    all.into_iter().filter(|(_, offset)| *offset != NONE).collect()
+    let all = all.into_iter().map(|(name, offset, context)| Entry { name, offset, context });
+    all.filter(|e| e.offset != NONE).collect()
 }
 
 /// `.wkc.funcs`: ascending, apart, inside `.text`.
 fn functions(elf: &Elf<'_>, text: &[u8], strings: &[u8], findings: &mut Vec<Finding>) -> Vec<Function> {
     let rows = rows(elf, SECTION_FUNCS, FuncRow::SIZE, FuncRow::read, findings);
-    let mut out: Vec<Function> = Vec::with_capacity(rows.len());
-    for (i, row) in rows.iter().enumerate() {
+    limit(SECTION_FUNCS, rows.len(), MAX_FUNCTIONS, findings);
+    let mut out: Vec<Function> = Vec::new();
+    for (i, row) in rows.iter().take(MAX_FUNCTIONS as usize).enumerate() {
         let name = string(strings, row.name).unwrap_or_else(|| format!("#{i}"));
         let bad = |why: &str| Finding {
             function: Some(name.clone()),
@@ -181,15 +211,18 @@ fn functions(elf: &Elf<'_>, text: &[u8], strings: &[u8], findings: &mut Vec<Find
     out
 }
 
+/// The string at `at`, cut to [`MAX_NAME`] bytes: many rows may share one long name.
 fn string(strings: &[u8], at: u32) -> Option<String> {
     let bytes = strings.get(at as usize..).filter(|_| at != 0)?;
-    let end = bytes.iter().position(|b| *b == 0)?;
-    std::str::from_utf8(&bytes[..end]).ok().map(str::to_owned)
+    let bytes = &bytes[..bytes.len().min(MAX_NAME)];
+    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
+    Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }
 
 /// Relocations of `.text`; none may apply to any other section that the loader reads.
 fn relocations(elf: &Elf<'_>, findings: &mut Vec<Finding>) -> BTreeMap<u32, Target> {
     let mut out = BTreeMap::new();
+    let most = MAX_RELOCATIONS as usize;
     for s in elf.sections() {
         let name = s.name().unwrap_or("?");
         if name != ".text" {
@@ -198,7 +231,8 @@ fn relocations(elf: &Elf<'_>, findings: &mut Vec<Finding>) -> BTreeMap<u32, Targ
             }
             continue;
         }
-        for (offset, r) in s.relocations() {
+        limit(".rela.text", s.relocations().take(most + 1).count(), MAX_RELOCATIONS, findings);
+        for (offset, r) in s.relocations().take(most) {
             let target = match (r.flags(), r.target()) {
                 (RelocationFlags::Elf { r_type }, RelocationTarget::Symbol(i)) => elf
                     .symbol_by_index(i)

@@ -136,7 +136,6 @@ fn is_allowed(m: Mnemonic) -> bool {
             | M::Endbr64
             | M::Nop
             | M::Ud2
-            | M::Int3
             | M::Call
             | M::Jmp
     ) || is_conditional(m)
@@ -179,7 +178,15 @@ fn is_conditional(m: Mnemonic) -> bool {
             | M::Setns
             | M::Setp
             | M::Setnp
-            | M::Cmova
+    ) || is_cmov(m)
+}
+
+/// `cmovcc`.
+pub fn is_cmov(m: Mnemonic) -> bool {
+    use Mnemonic as M;
+    matches!(
+        m,
+        M::Cmova
             | M::Cmovae
             | M::Cmovb
             | M::Cmovbe

@@ -5,24 +5,36 @@
 //!    compiler's passes, and reads nothing but the object's own bytes.
 //! 2. What is not on a list is refused. A rule that the compiler cannot meet is a bug of the compiler.
 //! 3. It collects all findings instead of stopping at the first, and each names its rule.
-//! 4. It accepts hostile bytes: it always ends, without a panic.
+//! 4. It accepts hostile bytes: it ends without a panic, in time and memory that its limits bound: those of
+//!    the ABI for what it reads, those of `flow.rs` for what it follows, [`MAX_FINDINGS`] for what it says.
 #![forbid(unsafe_code)]
 
+mod compare;
+mod contexts;
 mod descent;
+mod division;
 mod finding;
-mod fuel;
+mod flow;
 mod image;
 mod instruction;
+mod judge;
+mod landing;
 mod operand;
+mod size;
 mod stack;
 mod state;
 mod transfer;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::descent::{Body, Flow, descend};
 pub use crate::finding::{Finding, Rule};
 use crate::image::Image;
+use wasmkc_abi::helper::HELPERS;
+
+/// Behind so many findings no further function is looked at.
+pub const MAX_FINDINGS: usize = 1000;
 
 /// What an accepted object contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,9 +64,13 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     let mut findings = Vec::new();
     padding(&image, &mut findings);
     entries(&image, &mut findings);
+    landing::check(&image, &mut findings);
+    let traps: BTreeMap<u32, u32> = image.traps.iter().copied().collect();
     let mut bodies = Vec::with_capacity(image.functions.len());
-    let mut unpaid = Vec::new();
     for function in &image.functions {
+        if findings.len() >= MAX_FINDINGS {
+            return Err(findings);
+        }
         let before = findings.len();
         let body = descend(&image, function, &mut findings);
         // The frame can be followed only through instructions that are understood.
@@ -62,11 +78,11 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
             stack::check(&body, &mut findings);
         }
         if let (true, Some(start)) = (findings.len() == before, stack::prologue_end(&body)) {
-            unpaid.extend(fuel::check(&body, start, &mut findings));
+            judge::check(&body, start, &traps, &mut findings);
         }
         bodies.push(body);
     }
-    fuel::recursion(&bodies, &unpaid, &mut findings);
+    contexts::check(&image, &bodies, HELPERS, &mut findings);
     trap_sites(&image, &bodies, &mut findings);
     if !findings.iter().any(|f| f.rule == Rule::Unreached) {
         relocations(&image, &bodies, &mut findings);
@@ -88,7 +104,7 @@ fn padding(image: &Image<'_>, findings: &mut Vec<Finding>) {
 
 /// Entry points are functions that begin with endbr64.
 fn entries(image: &Image<'_>, findings: &mut Vec<Finding>) {
-    for (name, offset) in &image.entries {
+    for image::Entry { name, offset, .. } in &image.entries {
         let code = image.text.get(*offset as usize..).unwrap_or_default();
         if !image.is_function_start(u64::from(*offset)) || !code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa]) {
             let detail = format!("entry {name} starts no function or has no endbr64");
@@ -99,8 +115,8 @@ fn entries(image: &Image<'_>, findings: &mut Vec<Finding>) {
 
 /// Calls of `wkc_trap` and rows of the trap table are the same set.
 fn trap_sites(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding>) {
-    let mut rows: BTreeSet<u32> = image.trap_sites.iter().copied().collect();
-    if rows.len() != image.trap_sites.len() || !image.trap_sites.is_sorted() {
+    let mut rows: BTreeSet<u32> = image.traps.iter().map(|(site, _)| *site).collect();
+    if rows.len() != image.traps.len() || !image.traps.is_sorted() {
         findings.push(Finding::object(Rule::TrapSite, "the rows are not ascending"));
     }
     for body in bodies {
@@ -119,7 +135,9 @@ fn trap_sites(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding
 /// Every relocation lies in an instruction reached; those were checked there.
 fn relocations(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding>) {
     for offset in image.relocations.keys() {
-        let body = bodies.iter().rev().find(|b| b.function.start <= *offset && *offset < b.function.end);
+        // Bodies are in the order of their functions.
+        let next = bodies.partition_point(|b| b.function.start <= *offset);
+        let body = bodies[..next].last().filter(|b| *offset < b.function.end);
         let step = body.and_then(|b| b.steps.range(..=*offset).next_back());
         if step.is_none_or(|(_, s)| u64::from(*offset) + 4 > s.instruction.next_ip()) {
             let detail = "it lies in no instruction";

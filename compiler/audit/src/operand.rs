@@ -64,19 +64,32 @@ fn address_only(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>) -> C
     Ok(())
 }
 
+/// First byte in `.rodata` of a relocated operand.
+fn rodata_offset(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>) -> Option<u64> {
+    let Some(Target::Rodata(addend)) = reloc else { return None };
+    // The loader writes `rodata + addend - place`, and the CPU adds the address of the next instruction.
+    let place = image.relocations.range(i.ip() as u32..i.next_ip() as u32).next().map_or(0, |(o, _)| i64::from(*o));
+    addend.checked_add(i.next_ip() as i64 - place).and_then(|f| u64::try_from(f).ok())
+}
+
+/// The eight bytes that an instruction reads of `.rodata`, which nothing changes.
+pub fn constant(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>) -> Option<u64> {
+    let at = usize::try_from(rodata_offset(image, i, reloc)?).ok()?;
+    let bytes = image.rodata.get(at..at.checked_add(8)?)?;
+    let reads = i.is_ip_rel_memory_operand() && i.mnemonic() != Mnemonic::Lea && i.memory_size().size() == 8;
+    reads.then(|| u64::from_le_bytes(bytes.try_into().unwrap_or_default()))
+}
+
 fn rodata(image: &Image<'_>, i: &Instruction, reloc: Option<&Target>, size: u64) -> Check {
     let Some(Target::Rodata(addend)) = reloc else {
         return Err((Rule::RipMemory, "the operand has no relocation against .rodata".to_owned()));
     };
-    // The loader writes `rodata + addend - place`, and the CPU adds the address of the next instruction.
-    let place = image.relocations.range(i.ip() as u32..i.next_ip() as u32).next().map_or(0, |(o, _)| i64::from(*o));
-    let first = addend.checked_add(i.next_ip() as i64 - place);
-    let inside = first.and_then(|f| u64::try_from(f).ok()).and_then(|f| f.checked_add(size));
+    let inside = rodata_offset(image, i, reloc).and_then(|f| f.checked_add(size));
     match inside {
-        Some(end) if end <= image.rodata_len => Ok(()),
+        Some(end) if end <= image.rodata.len() as u64 => Ok(()),
         _ => Err((
             Rule::RipMemory,
-            format!("{size} bytes at .rodata{addend:+} do not lie inside its {} bytes", image.rodata_len),
+            format!("{size} bytes at .rodata{addend:+} do not lie inside its {} bytes", image.rodata.len()),
         )),
     }
 }

@@ -1,74 +1,76 @@
 //! What is known about registers and frame at one place of a function.
 //!
 //! ```text
-//!   at the start   rdi = Call, callee-saved = Saved(itself), all else Unknown
-//!   joins          what both sides know; the weaker of two charges
+//!   at the start   rdi = Call, callee-saved = Saved(itself), all else unknown
+//!   joins          what both sides know: equal values stay equal only if they are so on both sides
 //! ```
-//! It knows where the call block's address is, which values are the fuel in memory less something, and
-//! which hold a callee-saved register's first value. Values written through other addresses than
-//! rsp, rbp and the call block are taken not to hit the frame or the call block.
+//! Values have numbers of their own, so that what a branch finds out about one holds in every place that
+//! has a copy. Values written through other addresses than rsp, rbp and the call block are taken not to
+//! hit the frame or the call block.
 
 use std::collections::BTreeMap;
 
 use iced_x86::Register;
 
+use crate::value::{Charge, Fact, Id, Kind};
+
 /// Registers that a function gives back as it found them, rsp and rbp aside.
 pub const CALLEE_SAVED: [Register; 5] = [Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
 
-/// What a 64-bit register or frame slot holds.
+/// Most pairs of a dividend and a divisor that are remembered at one place.
+const MAX_APART: usize = 8;
+
+/// What the flags say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// The address of the call block.
-    Call,
-    /// The fuel that memory holds now, less `drop`; exactly that, or more than that subtracted.
-    Fuel {
-        /// Least number subtracted.
-        drop: u32,
-        /// Nothing more is subtracted.
-        exact: bool,
+pub enum Flags {
+    /// Nothing.
+    Unknown,
+    /// A value, or its low half, was compared with a number.
+    Compared {
+        /// Which value.
+        of: Id,
+        /// With what.
+        with: u64,
+        /// All 64 bits of it.
+        wide: bool,
     },
-    /// Any number from `least` to about 2^62.
-    Count {
-        /// Least value.
-        least: u32,
-    },
-    /// A constant.
-    Const(i64),
-    /// What the register held at the function's start.
-    Saved(Register),
+    /// Two values of kind `Is` were anded.
+    Both(Id, Id),
+    /// The stack pointer of a frame this deep was compared with the limit.
+    Stack(u32),
+    /// The fuel that memory holds was compared with zero.
+    Fuel,
 }
 
-/// A charge: how much at least, and whether it grows with a length.
+/// One value is not the smallest integer, or the other is not -1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Charge {
-    /// Least units.
-    pub least: u32,
-    /// It may be more, by a number known only when it runs.
-    pub by_length: bool,
-}
-
-impl Charge {
-    const NONE: Self = Self { least: 0, by_length: false };
-
-    fn join(self, other: Self) -> Self {
-        Self { least: self.least.min(other.least), by_length: self.by_length && other.by_length }
-    }
+pub struct Apart {
+    /// The dividend.
+    pub dividend: Id,
+    /// The divisor.
+    pub divisor: Id,
+    /// In 64 bits, or in the low 32.
+    pub wide: bool,
 }
 
 /// Everything known at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    registers: [Option<Value>; 16],
-    /// Values of 8-byte slots by offset from rbp.
-    slots: BTreeMap<i32, Value>,
-    /// Bytes between rbp and rsp.
+    registers: [Id; 16],
+    /// Eight-byte slots of the frame by their offset from rbp.
+    slots: BTreeMap<i32, Id>,
+    facts: Vec<Fact>,
+    apart: Vec<Apart>,
+    /// Bytes from rsp to rbp.
     pub depth: u32,
-    /// The flags say whether the fuel in memory is negative.
-    pub flags_fuel: bool,
-    /// Stored in memory and not compared with zero yet.
+    /// What the flags say.
+    pub flags: Flags,
+    /// Depth at which the stack was checked on every way here.
+    pub checked: Option<u32>,
+    /// Charge stored and not yet compared with zero.
     pub pending: Option<Charge>,
-    /// The last charge that was compared with zero and not used up by a helper or bulk operation.
-    pub credit: Charge,
+    /// The last charge on every way here that nothing has used up.
+    pub charge: Charge,
     /// Some charge was compared with zero on every way here.
     pub paid: bool,
 }
@@ -77,41 +79,72 @@ impl State {
     /// At a function's start, behind its prologue.
     pub fn entry() -> Self {
         let mut state = Self {
-            registers: [None; 16],
+            registers: std::array::from_fn(|n| n as Id),
             slots: BTreeMap::new(),
+            facts: vec![Fact::ANY; 16],
+            apart: Vec::new(),
             depth: 0,
-            flags_fuel: false,
+            flags: Flags::Unknown,
+            checked: None,
             pending: None,
-            credit: Charge::NONE,
+            charge: Charge::default(),
             paid: false,
         };
-        state.set(Register::RDI, Some(Value::Call));
+        state.set(Register::RDI, Fact::new(Kind::Call));
         for r in CALLEE_SAVED {
-            state.set(r, Some(Value::Saved(r)));
+            state.set(r, Fact::new(Kind::Saved(r)));
         }
         state
     }
 
-    /// Value of the 64-bit register that `r` is or is part of.
-    pub fn get(&self, r: Register) -> Option<Value> {
-        if r.is_gpr() { self.registers[r.full_register().number()] } else { None }
+    /// Number of the value in the 64-bit register that `r` is or is part of; `r` is no rsp and no rbp.
+    pub fn id(&self, r: Register) -> Id {
+        self.registers[r.full_register().number()]
     }
 
-    /// Sets the 64-bit register that `r` is or is part of.
-    pub fn set(&mut self, r: Register, value: Option<Value>) {
-        if r.is_gpr() {
-            self.registers[r.full_register().number()] = value;
-        }
+    /// What is known about a value.
+    pub fn fact(&self, id: Id) -> &Fact {
+        &self.facts[id as usize]
+    }
+
+    /// The same, to add to it.
+    pub fn fact_mut(&mut self, id: Id) -> &mut Fact {
+        &mut self.facts[id as usize]
+    }
+
+    /// What the 64-bit register that `r` is or is part of holds.
+    pub fn get(&self, r: Register) -> &Fact {
+        self.fact(self.id(r))
+    }
+
+    /// The register gets a new value.
+    pub fn set(&mut self, r: Register, fact: Fact) {
+        let id = self.new_value(fact);
+        self.copy(r, id);
+    }
+
+    /// The register gets a value that there is already.
+    pub fn copy(&mut self, r: Register, id: Id) {
+        self.registers[r.full_register().number()] = id;
+    }
+
+    fn new_value(&mut self, fact: Fact) -> Id {
+        self.facts.push(fact);
+        (self.facts.len() - 1) as Id
     }
 
     /// Value of the slot at `at` from rbp.
-    pub fn slot(&self, at: i32) -> Option<Value> {
+    pub fn slot(&self, at: i32) -> Option<Id> {
         self.slots.get(&at).copied()
     }
 
     /// `bytes` bytes at `at` from rbp are written; with a value if they are a whole slot.
-    pub fn set_slot(&mut self, at: i32, bytes: i32, value: Option<Value>) {
-        self.slots.retain(|o, _| *o + 8 <= at || *o >= at + bytes);
+    pub fn set_slot(&mut self, at: i32, bytes: i32, value: Option<Id>) {
+        let hit = at.saturating_sub(7)..at.saturating_add(bytes.max(1));
+        while let Some((o, _)) = self.slots.range(hit.clone()).next() {
+            let o = *o;
+            self.slots.remove(&o);
+        }
         if let (Some(value), 8) = (value, bytes) {
             self.slots.insert(at, value);
         }
@@ -119,79 +152,100 @@ impl State {
 
     /// Forgets slots below rsp.
     pub fn cut_slots(&mut self) {
-        let rsp = -(self.depth as i32);
-        self.slots.retain(|o, _| *o >= rsp);
+        self.slots = self.slots.split_off(&-(self.depth as i32));
     }
 
-    /// Memory's fuel becomes the value less `drop` that `from` holds: other values are counted anew.
-    pub fn fuel_stored(&mut self, from: Register, drop: u32, exact: bool) {
-        self.change_all(|v| match v {
-            Value::Fuel { drop: d, exact: e } if e && exact && d >= drop => {
-                Some(Value::Fuel { drop: d - drop, exact: true })
-            }
-            Value::Fuel { .. } => None,
-            other => Some(other),
-        });
-        self.set(from, Some(Value::Fuel { drop: 0, exact: true }));
-        self.flags_fuel = false;
-        let before = self.pending.unwrap_or(Charge::NONE);
-        let charge = Charge { least: before.least.saturating_add(drop), by_length: before.by_length || !exact };
-        self.pending = (charge.least > 0).then_some(charge);
-    }
-
-    /// Another function ran: caller-saved registers and everything about the fuel are unknown.
+    /// Another function ran: caller-saved registers and the flags are unknown, charges are used up.
     pub fn called(&mut self) {
-        for i in [0, 1, 2, 6, 7, 8, 9, 10, 11] {
-            self.registers[i] = None;
+        const CALLER_SAVED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
+        for n in CALLER_SAVED {
+            self.registers[n] = self.new_value(Fact::ANY);
         }
-        self.change_all(|v| if matches!(v, Value::Fuel { .. }) { None } else { Some(v) });
-        self.flags_fuel = false;
+        self.forget_fuel();
+        self.flags = Flags::Unknown;
+        self.charge = Charge::default();
     }
 
-    /// The fuel was found not negative. Whether that closes a charge.
-    pub fn checked(&mut self) -> bool {
-        let Some(charge) = self.pending.take() else { return false };
-        self.credit = charge;
-        self.paid = true;
-        true
-    }
-
-    /// Uses the credit up.
-    pub fn spend(&mut self) -> Charge {
-        std::mem::replace(&mut self.credit, Charge::NONE)
-    }
-
-    fn change_all(&mut self, change: impl Fn(Value) -> Option<Value>) {
-        for r in &mut self.registers {
-            *r = r.and_then(&change);
+    /// What registers held of the fuel is not what memory holds now.
+    pub fn forget_fuel(&mut self) {
+        for id in self.registers.into_iter().chain(self.slots.values().copied()) {
+            if let Fact { kind: Kind::Fuel(_), .. } = self.facts[id as usize] {
+                self.facts[id as usize] = Fact::ANY;
+            }
         }
-        self.slots = self.slots.iter().filter_map(|(o, v)| Some((*o, change(*v)?))).collect();
     }
 
-    /// Keeps what `other` knows as well. Whether anything was lost.
+    /// The fuel was found not negative behind a stored charge: its units, if there was one.
+    pub fn pay(&mut self) -> Option<u32> {
+        let charge = self.pending.take()?;
+        self.charge = charge;
+        self.paid |= charge.units > 0;
+        Some(charge.units)
+    }
+
+    /// Notes that two values cannot overflow a division.
+    pub fn set_apart(&mut self, apart: Apart) {
+        if self.apart.len() < MAX_APART && !self.apart.contains(&apart) {
+            self.apart.push(apart);
+        }
+    }
+
+    /// Whether it is known that they cannot.
+    pub fn is_apart(&self, apart: Apart) -> bool {
+        self.apart.contains(&apart)
+    }
+
+    /// As it enters a block: values that no place holds are forgotten, and the flags.
+    pub fn settled(&self) -> Self {
+        self.meet(self)
+    }
+
+    /// Keeps what `other` knows as well. Whether anything was lost. Both are settled.
     pub fn join(&mut self, other: &Self) -> bool {
-        let before = self.clone();
-        for (a, b) in self.registers.iter_mut().zip(other.registers) {
-            *a = join(*a, b);
-        }
-        self.slots = self.slots.iter().filter_map(|(o, v)| Some((*o, join(Some(*v), other.slot(*o))?))).collect();
-        self.flags_fuel &= other.flags_fuel;
-        self.pending = match (self.pending, other.pending) {
-            (Some(a), Some(b)) => Some(a.join(b)),
-            _ => None,
-        };
-        self.credit = self.credit.join(other.credit);
-        self.paid &= other.paid;
-        *self != before
+        let joined = self.meet(other);
+        let changed = joined != *self;
+        *self = joined;
+        changed
     }
-}
 
-fn join(a: Option<Value>, b: Option<Value>) -> Option<Value> {
-    use Value::{Count, Fuel};
-    match (a?, b?) {
-        (a, b) if a == b => Some(a),
-        (Fuel { drop: d, .. }, Fuel { drop: e, .. }) => Some(Fuel { drop: d.min(e), exact: false }),
-        (Count { least: m }, Count { least: n }) => Some(Count { least: m.min(n) }),
-        _ => None,
+    fn meet(&self, other: &Self) -> Self {
+        // A value of the result is a pair: places share one if they do so on both sides. Numbered in the
+        // order of the places, so that equal knowledge looks equal.
+        let mut numbers: BTreeMap<(Id, Id), Id> = BTreeMap::new();
+        let mut pairs: Vec<(Id, Id)> = Vec::new();
+        let mut number = |a: Id, b: Id| {
+            *numbers.entry((a, b)).or_insert_with(|| {
+                pairs.push((a, b));
+                (pairs.len() - 1) as Id
+            })
+        };
+        let registers = std::array::from_fn(|n| number(self.registers[n], other.registers[n]));
+        let slots = self.slots.iter().filter_map(|(o, a)| Some((*o, number(*a, other.slot(*o)?)))).collect();
+        let name = |a: Id, b: Id| numbers.get(&(a, b)).copied();
+        let facts = pairs.iter().map(|(a, b)| self.fact(*a).join(other.fact(*b), &name)).collect();
+        let mut apart: Vec<Apart> = Vec::new();
+        for (a, b) in self.apart.iter().flat_map(|a| other.apart.iter().map(move |b| (a, b))) {
+            if let (Some(dividend), Some(divisor), true) =
+                (name(a.dividend, b.dividend), name(a.divisor, b.divisor), a.wide == b.wide)
+            {
+                apart.push(Apart { dividend, divisor, wide: a.wide });
+            }
+        }
+        apart.sort_unstable_by_key(|a| (a.dividend, a.divisor, a.wide));
+        apart.dedup();
+        apart.truncate(MAX_APART);
+        let (a, b) = (self.charge, other.charge);
+        Self {
+            registers,
+            slots,
+            facts,
+            apart,
+            depth: self.depth,
+            flags: Flags::Unknown,
+            checked: self.checked.zip(other.checked).map(|(a, b)| a.min(b)),
+            pending: None,
+            charge: Charge { units: a.units.min(b.units), of: a.of.zip(b.of).and_then(|(a, b)| name(a, b)) },
+            paid: self.paid && other.paid,
+        }
     }
 }

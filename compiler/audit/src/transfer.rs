@@ -5,45 +5,66 @@
 use iced_x86::{Instruction, InstructionInfo, MemorySize, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use wasmkc_abi::vmctx::Call;
 
+use crate::descent::Step;
 use crate::finding::Rule;
-use crate::stack;
-use crate::state::{State, Value};
+use crate::state::State;
+use crate::value::{Charge, Fact, Id, Kind};
+use crate::{compare, instruction, stack};
 
 const FUEL: u64 = core::mem::offset_of!(Call, fuel) as u64;
+const STACK_LIMIT: u64 = core::mem::offset_of!(Call, stack_limit) as u64;
 
-/// Applies `i` to `state`. Calls and branches are the caller's, but for what they write.
-pub fn apply(state: &mut State, i: &Instruction, info: &InstructionInfo) -> Result<(), (Rule, String)> {
-    let result = value(state, i);
-    let mut broken = None;
+/// What a register gets.
+enum New {
+    /// A copy of a value.
+    Copy(Id),
+    /// Another value.
+    Fact(Fact),
+}
+
+/// Applies `step` to `state`. Calls and branches are the caller's, but for what they write.
+pub fn apply(state: &mut State, step: &Step, info: &InstructionInfo) -> Result<(), (Rule, String)> {
+    let i = &step.instruction;
+    let result = result(state, step);
+    let flags = (i.rflags_modified() != 0).then(|| compare::flags(state, step));
+    let mut broken = through_copy(state, info).err();
     let depth = state.depth;
-    for m in info.used_memory() {
-        let writes =
-            !matches!(m.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None);
-        if writes {
-            broken = broken.or(store(state, i, m, depth).err());
+    for m in info.used_memory().iter().filter(|m| writes(m.access())) {
+        broken = broken.or(store(state, i, m, depth).err());
+    }
+    for u in info.used_registers().iter().filter(|u| writes(u.access()) && u.register().is_gpr()) {
+        if u.register().full_register() == Register::RSP {
+            state.depth = stack::moved(i, state.depth)?;
+            state.cut_slots();
+        } else {
+            state.set(u.register(), Fact::ANY);
         }
     }
-    for u in info.used_registers() {
-        let r = u.register();
-        if !matches!(u.access(), OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess) && r.is_gpr() {
-            if r.full_register() == Register::RSP {
-                state.depth = stack::moved(i, state.depth)?;
-                state.cut_slots();
-            } else {
-                state.set(r, None);
-            }
-        }
+    match result {
+        Some((r, New::Copy(id))) => state.copy(r, id),
+        Some((r, New::Fact(fact))) => state.set(r, fact),
+        None => {}
     }
-    if let Some((r, value)) = result {
-        state.set(r, value);
-    }
-    if i.rflags_modified() != 0 {
-        state.flags_fuel = tests_fuel(state, i);
+    if let Some(flags) = flags {
+        state.flags = flags;
     }
     broken.map_or(Ok(()), Err)
 }
 
-/// Offset from rbp of the 8 bytes that a memory operand through rsp or rbp names.
+/// A copy of the stack pointer is good for the stack check only.
+fn through_copy(state: &State, info: &InstructionInfo) -> Result<(), (Rule, String)> {
+    let is_copy = |r: Register| r.is_gpr64() && matches!(state.get(r).kind, Kind::Frame(_));
+    match info.used_memory().iter().any(|m| is_copy(m.base()) || is_copy(m.index())) {
+        true => Err((Rule::StackAccess, "the address is a copy of the stack pointer".to_owned())),
+        false => Ok(()),
+    }
+}
+
+fn writes(access: OpAccess) -> bool {
+    !matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None)
+}
+
+/// Offset from rbp of the bytes that a memory operand through rsp or rbp names.
 fn frame_offset(base: Register, displacement: u64, depth: u32) -> Option<i32> {
     let from = match base {
         Register::RSP => -i64::from(depth),
@@ -55,7 +76,8 @@ fn frame_offset(base: Register, displacement: u64, depth: u32) -> Option<i32> {
 
 /// A write to the frame or to the call block.
 fn store(state: &mut State, i: &Instruction, m: &UsedMemory, depth: u32) -> Result<(), (Rule, String)> {
-    if state.get(m.base()) == Some(Value::Call) || state.get(m.index()) == Some(Value::Call) {
+    let is_call = |r: Register| r.is_gpr() && state.get(r).kind == Kind::Call;
+    if is_call(m.base()) || is_call(m.index()) {
         return call_block(state, i, m);
     }
     let implied = i.memory_base() == Register::None;
@@ -64,110 +86,213 @@ fn store(state: &mut State, i: &Instruction, m: &UsedMemory, depth: u32) -> Resu
         let bytes = if m.memory_size() == MemorySize::Unknown { 8 } else { m.memory_size().size() as i32 };
         let source = if implied { i.op0_register() } else { i.op1_register() };
         let moves = matches!(i.mnemonic(), Mnemonic::Mov | Mnemonic::Push) && source.is_gpr64();
-        let value = if moves { state.get(source) } else { None };
+        let value = (moves && !is_frame(source)).then(|| state.id(source));
         state.set_slot(at, bytes, value);
     }
     Ok(())
 }
 
-/// The only write to the call block: fuel less at least nothing.
+fn is_frame(r: Register) -> bool {
+    matches!(r, Register::RSP | Register::RBP)
+}
+
+/// The only write to the call block: fuel less a charge.
 fn call_block(state: &mut State, i: &Instruction, m: &UsedMemory) -> Result<(), (Rule, String)> {
-    let plain = i.mnemonic() == Mnemonic::Mov && m.index() == Register::None && i.op1_register().is_gpr64();
-    match (plain, m.displacement(), state.get(i.op1_register())) {
-        (true, FUEL, Some(Value::Fuel { drop, exact })) => {
-            state.fuel_stored(i.op1_register(), drop, exact);
-            Ok(())
-        }
-        (_, FUEL, _) => Err((Rule::FuelWrite, "what is stored is not the fuel less a charge".to_owned())),
-        (_, at, _) => Err((Rule::CallBlock, format!("byte {at} of it is written"))),
+    let source = i.op1_register();
+    let plain = i.mnemonic() == Mnemonic::Mov && m.index() == Register::None && source.is_gpr64() && !is_frame(source);
+    if m.displacement() != FUEL {
+        return Err((Rule::CallBlock, format!("byte {} of it is written", m.displacement())));
     }
+    let Some(Kind::Fuel(charge)) = plain.then(|| state.get(source).kind) else {
+        return Err((Rule::FuelWrite, "what is stored is not the fuel less one charge".to_owned()));
+    };
+    if state.pending.is_some() {
+        return Err((Rule::UncheckedCharge, "the charge before this one was not compared with zero".to_owned()));
+    }
+    let source = state.id(source);
+    state.forget_fuel();
+    *state.fact_mut(source) = Fact::new(Kind::Fuel(Charge::default()));
+    state.pending = Some(charge);
+    Ok(())
 }
 
 /// The register that `i` sets to a value worth knowing.
-fn value(state: &State, i: &Instruction) -> Option<(Register, Option<Value>)> {
+fn result(state: &State, step: &Step) -> Option<(Register, New)> {
+    let i = &step.instruction;
+    let to = i.op0_register();
     if i.op_count() == 0 || i.op0_kind() != OpKind::Register {
+        // What cdq and cqo say of rax is in rdx.
+        let wide = match i.mnemonic() {
+            Mnemonic::Cdq => false,
+            Mnemonic::Cqo => true,
+            _ => return None,
+        };
+        return Some((Register::RDX, New::Fact(Fact::new(Kind::Sign { of: state.id(Register::RAX), wide }))));
+    }
+    if is_frame(to.full_register()) {
         return None;
     }
-    let to = i.op0_register();
+    if i.mnemonic() == Mnemonic::Sete && matches!(to, Register::AH | Register::BH | Register::CH | Register::DH) {
+        return None;
+    }
+    if i.mnemonic() == Mnemonic::Sete {
+        return Some((to, New::Fact(Fact::new(compare::is(state)?))));
+    }
     if !to.is_gpr64() && !to.is_gpr32() {
         return None;
     }
     let wide = to.is_gpr64();
-    let own = if wide { state.get(to) } else { None };
-    let small = immediate(i).and_then(|n| i32::try_from(n).ok());
-    let known = match i.mnemonic() {
-        Mnemonic::Mov if immediate(i).is_some() => {
-            immediate(i).map(|n| Value::Const(if wide { n } else { n & 0xffff_ffff }))
-        }
-        Mnemonic::Mov if wide && i.op1_kind() == OpKind::Register => state.get(i.op1_register()),
-        Mnemonic::Mov if wide => load(state, i),
-        Mnemonic::Pop if wide => state.slot(-(state.depth as i32)),
-        Mnemonic::Xor if i.op1_kind() == OpKind::Register && i.op1_register() == to => Some(Value::Const(0)),
-        Mnemonic::Add => small.and_then(|n| plus(own?, n.into())).or_else(|| sum(own?, operand(state, i)?)),
-        Mnemonic::Inc => own.and_then(|v| plus(v, 1)),
-        Mnemonic::Dec => own.and_then(|v| plus(v, -1)),
-        Mnemonic::Sub => small.and_then(|n| plus(own?, -i64::from(n))).or_else(|| minus(own?, operand(state, i)?)),
-        Mnemonic::Shr if wide && immediate(i).is_some_and(|n| (2..64).contains(&n)) => Some(Value::Count { least: 0 }),
-        Mnemonic::Lea if wide && i.memory_index() == Register::None => {
-            state.get(i.memory_base()).and_then(|v| plus(v, i.memory_displacement64() as i64))
-        }
-        _ => None,
-    };
+    if let (Mnemonic::Mov, Some(id)) = (i.mnemonic(), source(state, i)) {
+        let fact = state.fact(id);
+        return Some((to, if wide || fact.is_short() { New::Copy(id) } else { New::Fact(fact.low_half()) }));
+    }
+    let fact = known(state, step, to, wide).unwrap_or(Fact::ANY);
     // Writing 32 bits clears the upper half.
-    let known = known.or(if wide { None } else { Some(Value::Count { least: 0 }) });
-    known.map(|v| (to, Some(v)))
+    let fact = if wide || !writes_all(i) { fact } else { fact.low_half() };
+    (fact != Fact::ANY).then_some((to, New::Fact(fact)))
 }
 
-/// The second operand's value: a 64-bit register or the slot it was spilled to.
-fn operand(state: &State, i: &Instruction) -> Option<Value> {
+/// The value that the second operand copies: a 64-bit register's or a slot's, or its low half.
+fn source(state: &State, i: &Instruction) -> Option<Id> {
     match i.op1_kind() {
-        OpKind::Register if i.op1_register().is_gpr64() => state.get(i.op1_register()),
-        OpKind::Memory => load(state, i),
+        OpKind::Register if !is_frame(i.op1_register().full_register()) => Some(state.id(i.op1_register())),
+        OpKind::Memory if i.memory_size().size() == 8 => slot(state, i),
         _ => None,
     }
 }
 
-/// Eight bytes of the frame, or the fuel.
-fn load(state: &State, i: &Instruction) -> Option<Value> {
+fn slot(state: &State, i: &Instruction) -> Option<Id> {
+    let at = frame_offset(i.memory_base(), i.memory_displacement64(), state.depth)?;
+    state.slot(at).filter(|_| i.memory_index() == Register::None)
+}
+
+/// Eight bytes of the call block, or of a slot.
+pub fn load(state: &State, i: &Instruction) -> Option<Fact> {
     if i.memory_index() != Register::None || i.memory_size().size() != 8 {
         return None;
     }
-    if state.get(i.memory_base()) == Some(Value::Call) {
-        return (i.memory_displacement64() == FUEL).then_some(Value::Fuel { drop: 0, exact: true });
+    if i.memory_base().is_gpr64() && state.get(i.memory_base()).kind == Kind::Call {
+        return match i.memory_displacement64() {
+            FUEL => Some(Fact::new(Kind::Fuel(Charge::default()))),
+            STACK_LIMIT => Some(Fact::new(Kind::Limit)),
+            _ => None,
+        };
     }
-    state.slot(frame_offset(i.memory_base(), i.memory_displacement64(), state.depth)?)
+    slot(state, i).map(|id| *state.fact(id))
 }
 
-fn plus(v: Value, n: i64) -> Option<Value> {
-    match (v, u32::try_from(n.unsigned_abs()).ok()?) {
-        (Value::Fuel { drop, exact }, m) if n <= 0 => Some(Value::Fuel { drop: drop.checked_add(m)?, exact }),
-        (Value::Count { least }, m) if n >= 0 => Some(Value::Count { least: least.saturating_add(m).min(1 << 30) }),
-        (Value::Const(c), _) => Some(Value::Const(c.wrapping_add(n))),
+/// The second operand's value.
+pub fn operand(state: &State, step: &Step) -> Option<Fact> {
+    let i = &step.instruction;
+    match i.op1_kind() {
+        OpKind::Register if i.op1_register() == Register::RSP => Some(Fact::new(Kind::Frame(state.depth))),
+        OpKind::Register if i.op1_register() == Register::RBP => Some(Fact::new(Kind::Frame(0))),
+        OpKind::Register if i.op1_register().is_gpr64() => Some(*state.get(i.op1_register())),
+        OpKind::Register if i.op1_register().is_gpr32() => Some(state.get(i.op1_register()).low_half()),
+        OpKind::Memory => step.constant.map(|n| Fact::new(Kind::Const(n))).or_else(|| load(state, i)),
+        _ => Some(Fact::new(Kind::Const(immediate(i)? as u64))),
+    }
+}
+
+fn known(state: &State, step: &Step, to: Register, wide: bool) -> Option<Fact> {
+    let i = &step.instruction;
+    let own = *state.get(to);
+    let own = if wide { own } else { own.low_half() };
+    let second = || operand(state, step);
+    let same = i.op_count() == 2 && i.op1_kind() == OpKind::Register && i.op1_register() == to;
+    match i.mnemonic() {
+        Mnemonic::Mov => second(),
+        Mnemonic::Pop if wide => state.slot(-(state.depth as i32)).map(|id| *state.fact(id)),
+        Mnemonic::Xor | Mnemonic::Sub if same => Some(Fact::new(Kind::Const(0))),
+        Mnemonic::Add => sum(own, second()?),
+        Mnemonic::Inc => plus(own, 1),
+        Mnemonic::Dec => plus(own, -1),
+        Mnemonic::Sub => minus(own, second()?),
+        Mnemonic::Shr if state.get(to).is_short() && immediate(i) == Some(3) => {
+            Some(Fact::new(Kind::Count { of: state.id(to), plus: 0 }))
+        }
+        Mnemonic::Shr if own.is_short() => Some(Fact::SHORT),
+        Mnemonic::And if own.is_short() || second()?.is_short() => Some(Fact::SHORT),
+        Mnemonic::Movzx => Some(Fact::SHORT),
+        Mnemonic::Lea if i.memory_index() == Register::None && i.memory_base().is_gpr64() => {
+            let base = (!is_frame(i.memory_base())).then(|| *state.get(i.memory_base()))?;
+            plus(base, i.memory_displacement64() as i64)
+        }
+        _ if instruction::is_cmov(i.mnemonic()) => Some(own.either(&second()?)),
         _ => None,
     }
 }
+
+/// Whether a 32-bit form always writes its destination, and with that clears the upper half.
+fn writes_all(i: &Instruction) -> bool {
+    use Mnemonic as M;
+    matches!(
+        i.mnemonic(),
+        M::Mov
+            | M::Movzx
+            | M::Movsx
+            | M::Movsxd
+            | M::Lea
+            | M::Bswap
+            | M::Add
+            | M::Adc
+            | M::Sub
+            | M::Sbb
+            | M::Inc
+            | M::Dec
+            | M::Neg
+            | M::Not
+            | M::And
+            | M::Or
+            | M::Xor
+            | M::Shl
+            | M::Shr
+            | M::Sar
+            | M::Rol
+            | M::Ror
+    ) || instruction::is_cmov(i.mnemonic())
+        // With one operand it writes rdx and rax instead.
+        || i.mnemonic() == M::Imul && i.op_count() > 1
+}
+
+fn plus(v: Fact, n: i64) -> Option<Fact> {
+    let small = u32::try_from(n.unsigned_abs()).ok().filter(|m| *m <= i32::MAX as u32)?;
+    let kind = match v.kind {
+        Kind::Fuel(Charge { units, of }) if n <= 0 => Kind::Fuel(Charge { units: units.checked_add(small)?, of }),
+        Kind::Count { of, plus } if n >= 0 => {
+            Kind::Count { of, plus: plus.checked_add(small).filter(|p| *p <= MAX_PLUS)? }
+        }
+        Kind::Const(c) => Kind::Const(c.wrapping_add(n as u64)),
+        _ => return None,
+    };
+    Some(Fact::new(kind))
+}
+
+/// Most that is added to a length's eighth, so that it stays far below 2^32.
+const MAX_PLUS: u32 = 1 << 30;
 
 /// Cost added to cost.
-fn sum(v: Value, w: Value) -> Option<Value> {
-    match (v, w) {
-        (v, Value::Const(n)) | (Value::Const(n), v) => plus(v, n),
+fn sum(v: Fact, w: Fact) -> Option<Fact> {
+    match (v.constant(), w.constant()) {
+        (_, Some(n)) => plus(v, n as i64),
+        (Some(n), _) => plus(w, n as i64),
         _ => None,
     }
 }
 
-/// Fuel less a cost.
-fn minus(v: Value, cost: Value) -> Option<Value> {
-    match (v, cost) {
-        (v, Value::Const(n)) => plus(v, n.checked_neg()?),
-        (Value::Fuel { drop, .. }, Value::Count { least }) => {
-            Some(Value::Fuel { drop: drop.checked_add(least)?, exact: false })
+/// Fuel less a cost. A length is charged once.
+fn minus(v: Fact, cost: Fact) -> Option<Fact> {
+    match (v.kind, cost.kind) {
+        (_, Kind::Const(n)) => plus(v, (n as i64).checked_neg()?),
+        (Kind::Fuel(Charge { units, of: None }), Kind::Count { of, plus }) => {
+            Some(Fact::new(Kind::Fuel(Charge { units: units.checked_add(plus)?, of: Some(of) })))
         }
         _ => None,
     }
 }
 
 /// The constant operand, extended as the instruction does it.
-fn immediate(i: &Instruction) -> Option<i64> {
+pub fn immediate(i: &Instruction) -> Option<i64> {
     let n = i.op_count().checked_sub(1)?;
     let is_immediate = matches!(
         i.op_kind(n),
@@ -179,17 +304,4 @@ fn immediate(i: &Instruction) -> Option<i64> {
             | OpKind::Immediate32to64
     );
     is_immediate.then(|| i.immediate(n) as i64)
-}
-
-/// `test r, r` or `cmp r, 0` of the fuel that memory holds.
-fn tests_fuel(state: &State, i: &Instruction) -> bool {
-    let compares = match i.mnemonic() {
-        Mnemonic::Test => i.op0_register() == i.op1_register() && i.op1_kind() == OpKind::Register,
-        Mnemonic::Cmp => immediate(i) == Some(0),
-        _ => false,
-    };
-    compares
-        && i.op0_kind() == OpKind::Register
-        && i.op0_register().is_gpr64()
-        && state.get(i.op0_register()) == Some(Value::Fuel { drop: 0, exact: true })
 }

@@ -14,10 +14,15 @@ use wasmkc_abi::object::{
 };
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
 
-/// `endbr64; push rbp; mov rbp, rsp`
-pub const PROLOGUE: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0x48, 0x89, 0xe5];
+/// `endbr64`
+pub const ENDBR: &[u8] = &[0xf3, 0x0f, 0x1e, 0xfa];
+/// `push rbp; mov rbp, rsp`
+pub const PROLOGUE: &[u8] = &[0x55, 0x48, 0x89, 0xe5];
 /// `mov eax, 2`
 pub const MOV_PASS: &[u8] = &[0xb8, 2, 0, 0, 0];
+
+/// Bytes of [`Code::trap`].
+pub const TRAP_LEN: u8 = 12;
 
 /// What a relocation refers to.
 #[derive(Clone, Debug)]
@@ -35,14 +40,34 @@ pub struct Code {
     pub bytes: Vec<u8>,
     /// Relocations: offset in the function, target, addend.
     pub relocations: Vec<(u32, To, i64)>,
-    /// Return addresses of calls to `wkc_trap`.
-    pub traps: Vec<u32>,
+    /// Return addresses of calls to `wkc_trap`, and the codes of their rows.
+    pub traps: Vec<(u32, u32)>,
 }
 
 impl Code {
-    /// The frame's start.
+    /// An entry's start: frame, stack check and a charge of eight units. rdi holds the call block.
     pub fn new() -> Self {
-        Self { bytes: PROLOGUE.to_vec(), ..Self::default() }
+        Self::with_frame(&[])
+    }
+
+    /// The same, with `frame` before the stack check.
+    pub fn with_frame(frame: &[u8]) -> Self {
+        Self::bare().raw(frame).stack_check().charge(8)
+    }
+
+    /// An entry's start without stack check and charge.
+    pub fn bare() -> Self {
+        Self::default().raw(ENDBR).raw(PROLOGUE)
+    }
+
+    /// The start of a function that is no entry, with stack check and a charge of eight units.
+    pub fn inner() -> Self {
+        Self::default().raw(PROLOGUE).stack_check().charge(8)
+    }
+
+    /// `mov rax, rsp; cmp rax, [rdi + 16]; jae` over a trap.
+    pub fn stack_check(self) -> Self {
+        self.raw(&[0x48, 0x89, 0xe0, 0x48, 0x3b, 0x47, 16, 0x73, TRAP_LEN]).trap(8)
     }
 
     /// Appends plain bytes.
@@ -75,18 +100,19 @@ impl Code {
         self.raw(&[0; 4])
     }
 
-    /// `call wkc_trap; ud2` with its row in the trap table.
-    pub fn trap(mut self) -> Self {
-        self = self.call("wkc_trap");
-        self.traps.push(self.bytes.len() as u32);
-        self.raw(&[0x0f, 0x0b])
+    /// `mov esi, code; call wkc_trap; ud2` with its row in the trap table.
+    pub fn trap(self, code: u8) -> Self {
+        let mut trap = self.raw(&[0xbe, code, 0, 0, 0]).call("wkc_trap");
+        trap.traps.push((trap.bytes.len() as u32, code.into()));
+        trap.raw(&[0x0f, 0x0b])
     }
 
     /// Takes `units` of fuel and traps if that is too much: rax is lost, rdi holds the call block.
     pub fn charge(self, units: u8) -> Self {
         // mov rax, [rdi + 24]; sub rax, units; mov [rdi + 24], rax; test rax, rax; jge over the trap
-        self.raw(&[0x48, 0x8b, 0x47, 24, 0x48, 0x83, 0xe8, units, 0x48, 0x89, 0x47, 24, 0x48, 0x85, 0xc0, 0x7d, 7])
-            .trap()
+        self.raw(&[0x48, 0x8b, 0x47, 24, 0x48, 0x83, 0xe8, units, 0x48, 0x89, 0x47, 24, 0x48, 0x85, 0xc0])
+            .raw(&[0x7d, TRAP_LEN])
+            .trap(9)
     }
 
     /// `call` of the function `to` bytes behind this one's start.
@@ -122,6 +148,12 @@ pub struct Kwo {
     pub rodata_flags: u64,
     /// Byte between functions.
     pub padding: u8,
+    /// Bytes of `.wkc.funcs` behind the rows of the functions.
+    pub more_rows: Vec<u8>,
+    /// The bytes of `.wkc.strings`, if not the functions' names.
+    pub strings: Option<Vec<u8>>,
+    /// Further sections: name and ELF flags.
+    pub sections: Vec<(&'static str, u64)>,
     /// The meta record, whose counts `build` fills.
     pub meta: Meta,
 }
@@ -153,6 +185,9 @@ impl Kwo {
             text_flags: u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
             rodata_flags: u64::from(elf::SHF_ALLOC),
             padding: 0xcc,
+            more_rows: Vec::new(),
+            strings: None,
+            sections: Vec::new(),
             meta,
         }
     }
@@ -187,12 +222,17 @@ impl Kwo {
             strings.extend_from_slice(format!("f{i}\0").as_bytes());
             let row = FuncRow { text_offset: start, size: f.bytes.len() as u32, name, wasm_index: i as u32 };
             funcs.extend_from_slice(&row.write());
-            for site in &f.traps {
-                let row = TrapRow { site: start + site, function: i as u32, code: 1, ..TrapRow::default() };
+            for (site, code) in &f.traps {
+                let row = TrapRow { site: start + site, function: i as u32, code: *code, ..TrapRow::default() };
                 traps.extend_from_slice(&row.write());
             }
             relocations.extend(f.relocations.iter().map(|(o, to, addend)| (start + o, to.clone(), *addend)));
             code.extend_from_slice(&f.bytes);
+        }
+        funcs.extend_from_slice(&self.more_rows);
+        let strings = self.strings.clone().unwrap_or(strings);
+        for (name, flags) in &self.sections {
+            add(&mut obj, name, SectionKind::ReadOnlyData, *flags);
         }
         obj.set_section_data(text, code, 16);
         for (offset, to, addend) in relocations {

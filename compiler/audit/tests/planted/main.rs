@@ -2,9 +2,12 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod division;
 mod fuel;
+mod hostile;
+mod size;
 
-use common::{Code, Kwo, MOV_PASS, To};
+use common::{Code, ENDBR, Kwo, MOV_PASS, PROLOGUE, To};
 use wasmkc_abi::object::NONE;
 use wasmkc_audit::{Finding, Report, audit};
 
@@ -48,7 +51,8 @@ fn accepted(kwo: &Kwo) -> Report {
 #[test]
 fn a_minimal_object_is_accepted() {
     let report = accepted(&Kwo::pass());
-    assert_eq!((report.functions, report.instructions), (1, 5));
+    // endbr64 and frame, stack check, charge, mov and jmp.
+    assert_eq!((report.functions, report.instructions), (1, 3 + 6 + 8 + 2));
     assert_eq!(report.symbols["wkc_ret"], 1);
 }
 
@@ -62,11 +66,12 @@ fn an_appended_signature_is_tolerated() {
 #[test]
 fn trap_constant_helper_and_call_are_accepted() {
     // sub rsp, 16; mov [rsp], rdi; a charge; mov rax, [rip + .rodata + 8]; a helper; mov rdi, [rsp]; a call
-    let code = Code::new().raw(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x3c, 0x24]).charge(5);
+    let code = Code::with_frame(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x3c, 0x24]).charge(5);
     let code = code.rodata(&[0x48, 0x8b, 0x05], 8).call("wkc_helper_cpu").raw(&[0x48, 0x8b, 0x3c, 0x24]);
-    let code = code.call_at(80).ret();
-    assert!(code.bytes.len() > 64 && code.bytes.len() <= 80);
-    let mut kwo = Kwo::new(code).function(Code::new().raw(MOV_PASS).ret());
+    let to = code.bytes.len().next_multiple_of(16) + 16;
+    let code = code.call_at(to as i32).ret();
+    assert!((to - 15..=to).contains(&code.bytes.len()));
+    let mut kwo = Kwo::new(code).function(Code::inner().raw(MOV_PASS).ret());
     kwo.rodata = vec![0; 16];
     kwo.helpers = vec![2];
     let report = accepted(&kwo);
@@ -161,12 +166,16 @@ fn rep_movsb_and_plain_string_instructions() {
 fn a_branch_out_of_the_section() {
     refused_and_cut(&planted(&[0xe9, 0x00, 0x00, 0x10, 0x00]), "branch-out-of-section");
     refused(&planted(&[0x0f, 0x84, 0x00, 0x00, 0x10, 0x00]), "branch-out-of-section");
-    refused(&planted(&[0x74, 0x80]), "branch-out-of-section"); // backwards, below zero
+    refused(&planted(&[0x0f, 0x84, 0x00, 0xff, 0xff, 0xff]), "branch-out-of-section"); // backwards, below zero
 }
 
 #[test]
 fn a_branch_into_another_function() {
-    let kwo = planted(&[0x0f, 0x84, 0x12, 0x00, 0x00, 0x00]).function(Code::new().raw(MOV_PASS).ret());
+    // je to the next function, which starts where 16 divides
+    let at = Code::new().bytes.len() + 6;
+    let size = Code::new().bytes.len() + 6 + MOV_PASS.len() + 5;
+    let distance = (size.next_multiple_of(16) - at) as u8;
+    let kwo = planted(&[0x0f, 0x84, distance, 0x00, 0x00, 0x00]).function(Code::inner().raw(MOV_PASS).ret());
     refused(&kwo, "branch-out-of-function");
 }
 
@@ -239,7 +248,7 @@ fn bytes_that_nothing_reaches() {
 
 #[test]
 fn padding_that_is_no_int3() {
-    let mut kwo = Kwo::pass().function(Code::new().raw(MOV_PASS).ret());
+    let mut kwo = Kwo::pass().function(Code::inner().raw(MOV_PASS).ret());
     accepted(&kwo);
     kwo.padding = 0x90;
     refused(&kwo, "padding");
@@ -253,9 +262,11 @@ fn symbols_used_the_wrong_way() {
 
 #[test]
 fn a_trap_without_a_row_and_a_row_without_a_trap() {
-    refused(&Kwo::new(Code::new().call("wkc_trap")), "trap-site");
     let mut code = Code::new().raw(MOV_PASS).ret();
-    code.traps.push(8);
+    assert_eq!(code.traps.pop().map(|(_, code)| code), Some(9));
+    refused(&Kwo::new(code), "trap-site");
+    let mut code = Code::new().raw(MOV_PASS).ret();
+    code.traps.push((code.bytes.len() as u32, 1));
     refused(&Kwo::new(code), "trap-site");
 }
 
@@ -268,11 +279,12 @@ fn relocations_at_other_places() {
         kwo.rodata = vec![0; 64];
         kwo
     };
-    refused(&with(9, To::Symbol("wkc_memset"), -4), "relocation"); // the immediate of mov eax
-    refused(&with(9, To::Rodata, 0), "relocation");
-    refused(&with(6, To::Rodata, 0), "relocation"); // across two instructions
+    let mov = Code::new().bytes.len() as u32;
+    refused(&with(mov + 1, To::Symbol("wkc_memset"), -4), "relocation"); // the immediate of mov eax
+    refused(&with(mov + 1, To::Rodata, 0), "relocation");
+    refused(&with(mov - 2, To::Rodata, 0), "relocation"); // across two instructions
     let mut kwo = Kwo::pass();
-    kwo.functions[0].relocations[0].2 = 60;
+    kwo.functions[0].relocations.last_mut().unwrap().2 = 60;
     refused(&kwo, "relocation"); // wkc_ret + 64
 }
 
@@ -287,9 +299,9 @@ fn memory_operands_without_a_base() {
 
 #[test]
 fn frames() {
-    refused(&Kwo::new(Code::default().raw(&[0xf3, 0x0f, 0x1e, 0xfa]).raw(MOV_PASS).ret()), "frame");
+    refused(&Kwo::new(Code::default().raw(ENDBR).raw(MOV_PASS).ret()), "frame");
     refused(&planted(&[0x48, 0x89, 0xc5]), "frame"); // mov rbp, rax
-    refused(&planted(&[0x75, 0xfa]), "frame"); // back into the prologue
+    refused(&Kwo::new(Code::new().jne_at(4).ret()), "frame"); // back into the prologue
 }
 
 #[test]
@@ -299,29 +311,107 @@ fn stack_pointers() {
     refused(&planted(&[0x48, 0x83, 0xc4, 8]), "stack-pointer"); // add rsp, 8 out of the frame
     refused(&planted(&[0x5b]), "stack-pointer"); // pop of the saved rbp
     refused(&planted(&[0x48, 0x81, 0xec, 0, 0, 1, 0]), "stack-pointer"); // sub rsp, 64 KiB
+    accepted(&Kwo::new(Code::with_frame(&[0x48, 0x81, 0xec, 0, 8, 0, 0]).ret())); // sub rsp, 2048
+    refused(&Kwo::new(Code::with_frame(&[0x48, 0x81, 0xec, 8, 8, 0, 0]).ret()), "stack-pointer"); // sub rsp, 2056
     refused(&planted(&[0x75, 1, 0x53]), "stack-pointer"); // a push on one path only
 }
 
 #[test]
 fn stack_accesses() {
-    accepted(&planted(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x44, 0x24, 8])); // mov [rsp + 8], rax
+    accepted(&Kwo::new(Code::with_frame(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x44, 0x24, 8]).ret())); // mov [rsp + 8], rax
     accepted(&planted(&[0x48, 0x8b, 0x45, 16])); // mov rax, [rbp + 16]: an argument
     refused(&planted(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x44, 0x24, 9]), "stack-access");
     refused(&planted(&[0x48, 0x89, 0x45, 8]), "stack-access"); // the return address
     refused(&planted(&[0x48, 0x89, 0x45, 16]), "stack-access"); // the caller's frame
     refused(&planted(&[0x48, 0x8b, 0x44, 0x24, 0xf8]), "stack-access"); // below rsp
     refused(&planted(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0x04, 0xcc]), "stack-access"); // indexed
+    refused(&planted(&[0x48, 0x89, 0xe0, 0x48, 0x89, 0x48, 8]), "stack-access"); // mov rax, rsp; mov [rax + 8], rcx
+}
+
+#[test]
+fn a_function_without_a_stack_check() {
+    let judged = |check: &[u8]| {
+        let code = Code::bare().raw(check).trap(8).charge(8);
+        rules(&Kwo::new(code.raw(MOV_PASS).ret()))
+    };
+    assert_eq!(judged(&[0x48, 0x89, 0xe0, 0x48, 0x3b, 0x47, 16, 0x73, 12]), [""; 0]);
+    // The bytes that made an endless recursion run: cmp rax, rax
+    assert_eq!(judged(&[0x48, 0x89, 0xe0, 0x48, 0x39, 0xc0, 0x90, 0x73, 12]), ["stack-check"]);
+    assert_eq!(judged(&[0x48, 0x89, 0xe0, 0x48, 0x3b, 0x47, 16, 0x76, 12]), ["stack-check"]); // jbe: the wrong way
+    assert_eq!(judged(&[0x48, 0x89, 0xe0, 0x48, 0x3b, 0x47, 8, 0x73, 12]), ["stack-check"]); // another field
+    assert_eq!(judged(&[0x48, 0x89, 0xe8, 0x48, 0x3b, 0x47, 16, 0x73, 12]), [""; 0]); // rbp, where that is rsp
+    refused(&Kwo::new(Code::bare().charge(8).raw(MOV_PASS).ret()), "stack-check");
+    // A call before it, and a call of a function that has none.
+    refused(&Kwo::new(Code::bare().charge(8).call_at(0).ret()), "stack-check");
+    let inner = Code::default().raw(PROLOGUE).charge(8).ret();
+    refused(&Kwo::pass().function(inner), "stack-check");
+}
+
+#[test]
+fn a_stack_that_grows_behind_its_check() {
+    // sub rsp, 16 behind the check
+    refused(&planted(&[0x48, 0x83, 0xec, 16]), "stack-check");
+    // rbp checked instead of rsp: sub rsp, 16; mov rax, rbp; cmp rax, [rdi + 16]
+    let code = Code::bare().raw(&[0x48, 0x83, 0xec, 16, 0x48, 0x89, 0xe8, 0x48, 0x3b, 0x47, 16, 0x73, 12]);
+    refused(&Kwo::new(code.trap(8).charge(8).ret()), "stack-check");
+}
+
+#[test]
+fn int3_and_ud2_that_are_reached() {
+    refused_and_cut(&planted(&[0x85, 0xc9, 0x74, 1, 0xcc]), "instruction-not-allowed"); // test ecx, ecx; je; int3
+    refused(&planted(&[0x85, 0xc9, 0x74, 2, 0x0f, 0x0b]), "reached-fault"); // ud2 in its place
+    refused(&Kwo::new(Code::new().raw(&[0x0f, 0x0b])), "reached-fault");
+    // The guard that the code generator leaves: ecx is not zero any more.
+    let guard = &[0x85, 0xc9, 0x75, 12];
+    let code = Code::new().raw(guard).trap(6).raw(&[0x85, 0xc9, 0x75, 2, 0x0f, 0x0b]);
+    accepted(&Kwo::new(code.raw(MOV_PASS).ret()));
+}
+
+#[test]
+fn a_trap_with_another_code_than_its_row() {
+    let with = |mov: &[u8]| {
+        let mut code = Code::new().raw(mov).call("wkc_trap");
+        code.traps.push((code.bytes.len() as u32, 6));
+        Kwo::new(code.raw(&[0x0f, 0x0b]))
+    };
+    accepted(&with(&[0xbe, 6, 0, 0, 0]));
+    refused(&with(&[0xbe, 7, 0, 0, 0]), "trap-code");
+    refused(&with(&[0xbe, 0, 0, 0, 0x77]), "trap-code");
+    refused(&with(&[0x89, 0xce]), "trap-code"); // mov esi, ecx
+    refused(&with(&[]), "trap-code");
+}
+
+#[test]
+fn landing_pads_beside_the_entries() {
+    let pad = ENDBR;
+    refused(&planted(pad), "landing-pad");
+    refused(&planted(&[0xb8, 0xf3, 0x0f, 0x1e, 0xfa]), "landing-pad"); // mov eax, 0xfa1e0ff3
+    refused(&planted(&[0x48, 0xb8, 0, 0xf3, 0x0f, 0x1e, 0xfa, 0, 0, 0]), "landing-pad"); // in a 64-bit constant
+    // f3 ends a constant, and what follows is no instruction of the list by itself.
+    assert!(rules(&planted(&[0xb8, 0, 0, 0, 0xf3, 0x0f, 0x1e, 0xfa])).contains(&"landing-pad"));
+    refused(&planted(&[0x48, 0xb8, 0, 0xf3, 0x48, 0x0f, 0x1e, 0xfa, 0, 0]), "landing-pad"); // with a prefix
+    refused(&Kwo::pass().function(Code::new().raw(MOV_PASS).ret()), "landing-pad"); // a function that is no entry
+    accepted(&planted(&[0xb8, 0xf3, 0x0f, 0x1e, 0xfb])); // endbr32 is none
+}
+
+#[test]
+fn a_guard_that_overlaps_another_instruction() {
+    // jmp into the ud2 behind the trap, whose second byte starts `or eax, ...` there
+    let code = Code::new().raw(&[0x85, 0xc9, 0x74, 11]).trap(1);
+    let kwo = Kwo::new(code.raw(&[0x90, 0x90, 0x90, 0x90]).raw(MOV_PASS).ret());
+    let found = rules(&kwo);
+    assert!(found.contains(&"branch-into-instruction"), "{found:?}");
 }
 
 #[test]
 fn entries_and_tables() {
     let mut kwo = Kwo::pass();
     kwo.meta.entry_xdp = 4; // push rbp, behind endbr64
-    refused(&kwo, "entry-point");
+    assert_eq!(rules(&kwo), ["entry-point", "landing-pad"]);
     kwo.meta.entry_xdp = u32::MAX - 1;
-    refused(&kwo, "entry-point");
+    assert_eq!(rules(&kwo), ["entry-point", "landing-pad"]);
     kwo.meta.entry_xdp = NONE;
-    accepted(&kwo);
+    refused(&kwo, "landing-pad");
     kwo.functions[0].bytes.clear();
     assert!(rules(&kwo).contains(&"function-table"));
 }
@@ -341,7 +431,7 @@ fn files_that_are_no_object() {
 
 #[test]
 fn every_truncation_and_every_flipped_byte_is_judged_without_a_panic() {
-    let bytes = Kwo::new(Code::new().raw(MOV_PASS).raw(&[0x74, 7]).trap().ret()).build();
+    let bytes = Kwo::new(Code::new().raw(MOV_PASS).raw(&[0x74, 12]).trap(1).ret()).build();
     assert!(audit(&bytes).is_ok());
     for len in 0..bytes.len() {
         let _ = audit(&bytes[..len]);

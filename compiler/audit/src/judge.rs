@@ -1,0 +1,129 @@
+//! What must hold at each instruction, from what is known before it.
+//!
+//! Fuel is written as a charge only, callees get the call block, callee-saved registers are given back,
+//! nothing is called or returned to before the stack is checked and a charge is paid, helpers and bulk
+//! operations are paid for, divisions cannot fault, and a trap tells the cause that its row tells.
+
+use std::collections::BTreeMap;
+
+use iced_x86::{Mnemonic, Register};
+use wasmkc_abi::helper::HELPERS;
+use wasmkc_abi::limits::INSTRUCTIONS_PER_FUEL;
+use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET};
+
+use crate::descent::{Body, Flow, Step};
+use crate::division;
+use crate::finding::{Finding, Rule};
+use crate::flow::{self, Look};
+use crate::size;
+use crate::state::{CALLEE_SAVED, State};
+use crate::value::Kind;
+
+/// Checks one function whose frame is sound; `start` is behind its prologue.
+pub fn check(body: &Body<'_>, start: u32, traps: &BTreeMap<u32, u32>, findings: &mut Vec<Finding>) {
+    let mut judge = Judge { body, traps, findings };
+    match flow::explore(body, start, &mut judge) {
+        Some(graph) => size::check(body, start, &graph, findings),
+        None => {
+            if let Some(step) = body.steps.get(&start) {
+                findings.push(body.finding(step, Rule::TooComplex, "its paths take too long to follow"));
+            }
+        }
+    }
+}
+
+struct Judge<'j> {
+    body: &'j Body<'j>,
+    /// Codes of the trap table by site.
+    traps: &'j BTreeMap<u32, u32>,
+    findings: &'j mut Vec<Finding>,
+}
+
+impl Look for Judge<'_> {
+    fn step(&mut self, step: &Step, state: &State) -> i64 {
+        if state.checked.is_some_and(|depth| state.depth > depth) {
+            self.say(step, Rule::StackCheck, "the stack is deeper here than where it was checked");
+        }
+        let returns = matches!(step.flow, Flow::End) && step.instruction.is_jmp_near();
+        if returns || matches!(step.flow, Flow::Call(_) | Flow::CallSymbol(_)) {
+            self.leaves(step, state);
+        }
+        match &step.flow {
+            Flow::Call(_) => self.passes_call("the callee", step, state),
+            Flow::CallSymbol(name) => return self.symbol(name, step, state),
+            Flow::End if step.traps => self.trap(step, state),
+            Flow::End if returns => {
+                for r in CALLEE_SAVED.into_iter().filter(|r| state.get(*r).kind != Kind::Saved(*r)) {
+                    self.say(step, Rule::CalleeSaved, format!("{r:?} is not what it was at the start"));
+                }
+            }
+            Flow::End => self.say(step, Rule::ReachedFault, "no known fact keeps control away from it"),
+            _ if matches!(step.instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) => {
+                if let Err(detail) = division::check(state, &step.instruction) {
+                    self.say(step, Rule::Division, detail);
+                }
+            }
+            _ => {}
+        }
+        0
+    }
+
+    fn broken(&mut self, step: &Step, rule: Rule, detail: String) {
+        self.say(step, rule, detail);
+    }
+}
+
+impl Judge<'_> {
+    fn say(&mut self, step: &Step, rule: Rule, detail: impl Into<String>) {
+        self.findings.push(self.body.finding(step, rule, detail));
+    }
+
+    /// Before a call or a return.
+    fn leaves(&mut self, step: &Step, state: &State) {
+        if state.checked.is_none() {
+            self.say(step, Rule::StackCheck, "some way here does not compare rsp with the call block's limit");
+        }
+        if !state.paid {
+            self.say(step, Rule::UnpaidCall, "some way here passes no charge and its check");
+        }
+    }
+
+    fn passes_call(&mut self, who: &str, step: &Step, state: &State) {
+        if state.get(Register::RDI).kind != Kind::Call {
+            self.say(step, Rule::CallArgument, format!("{who} gets something else in rdi"));
+        }
+    }
+
+    /// A call of a symbol: what it is paid for is no credit for instructions.
+    fn symbol(&mut self, name: &str, step: &Step, state: &State) -> i64 {
+        let units = if let Some(h) = HELPERS.iter().find(|h| h.symbol == name) {
+            self.passes_call(name, step, state);
+            if state.charge.units < h.fuel {
+                let detail = format!("{} of {} units are charged before", state.charge.units, h.fuel);
+                self.say(step, Rule::UnchargedHelper, detail);
+            }
+            h.fuel
+        } else if [SYMBOL_MEMMOVE, SYMBOL_MEMSET].contains(&name) {
+            let constant = state.get(Register::RDX).constant().and_then(|n| u32::try_from(n / 8 + 1).ok());
+            let by_length = state.charge.of == Some(state.id(Register::RDX)) && state.charge.units > 0;
+            if !by_length && constant.is_none_or(|n| n > state.charge.units) {
+                let detail = format!("the last charge is {} units and no eighth of rdx", state.charge.units);
+                self.say(step, Rule::UnchargedBulk, detail);
+            }
+            if by_length { 1 } else { constant.unwrap_or_default() }
+        } else {
+            0
+        };
+        i64::from(units) * i64::from(INSTRUCTIONS_PER_FUEL)
+    }
+
+    fn trap(&mut self, step: &Step, state: &State) {
+        self.passes_call("wkc_trap", step, state);
+        let code = state.get(Register::RSI).constant().map(|c| c as u32);
+        let row = self.traps.get(&(step.instruction.next_ip() as u32)).copied();
+        if code.is_none() || row.is_some() && row != code {
+            let detail = format!("esi is {code:?} and the row says {row:?}");
+            self.say(step, Rule::TrapCode, detail);
+        }
+    }
+}

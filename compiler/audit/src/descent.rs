@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory};
 use wasmkc_abi::vmctx::{RUNTIME_SYMBOLS, SYMBOL_RET, SYMBOL_TRAP};
 
-use crate::finding::{Finding, Rule};
+use crate::finding::{Finding, Rule, enough};
 use crate::image::{Function, Image, Target};
 use crate::{instruction, operand};
 
@@ -98,6 +98,9 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
     // Offset to visit, and the instruction that leads there.
     let mut queue: VecDeque<(u32, Option<Instruction>)> = VecDeque::from([(function.start, None)]);
     while let Some((at, from)) = queue.pop_front() {
+        if enough(findings) {
+            return body;
+        }
         if body.steps.contains_key(&at) {
             continue;
         }
@@ -219,7 +222,7 @@ fn unreached(image: &Image<'_>, body: &Body<'_>, findings: &mut Vec<Finding>) {
     let f = body.function;
     let mut at = f.start;
     for start in body.steps.keys().copied().chain([f.end]) {
-        if start > at {
+        if start > at && !enough(findings) {
             let bytes = &image.text[at as usize..start as usize];
             findings.push(Finding {
                 function: Some(f.name.clone()),

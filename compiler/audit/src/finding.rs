@@ -136,6 +136,14 @@ rules! {
     CalleeSaved = "callee-saved", "rbx and r12 to r15 must be given back as they were";
 }
 
+/// Behind so many findings nothing further is looked at.
+pub const MAX_FINDINGS: usize = 1000;
+
+/// Whether there are so many: hostile code could have one a byte.
+pub fn enough(findings: &[Finding]) -> bool {
+    findings.len() >= MAX_FINDINGS
+}
+
 /// A rule broken at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

@@ -18,8 +18,8 @@ use crate::transfer;
 const MAX_LOOKS: usize = 16;
 /// Beside that, so that small functions may take any form.
 const FREE_LOOKS: usize = 4096;
-/// Most blocks that wait while their sisters are walked.
-const MAX_WAITING: usize = 65_536;
+/// Most places, registers and slots, that all states together may know of: some hundred megabytes.
+const MAX_PLACES: usize = 8_000_000;
 
 /// One block of the control flow.
 #[derive(Debug, Default)]
@@ -91,21 +91,30 @@ pub fn explore(body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph
     };
     let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, State::entry().settled())]);
     let mut queue: BTreeSet<u32> = BTreeSet::from([start]);
+    let mut places = 0_usize;
     while let Some(at) = queue.pop_first() {
-        let mut waiting = vec![(at, states[&at].clone())];
+        let first = states[&at].clone();
+        places += first.places();
+        let mut waiting = vec![(at, first)];
         while let Some((at, state)) = waiting.pop() {
+            places -= state.places();
             let (_, edges) = explorer.block(at, state, &mut Deaf)?;
             for (to, state) in edges {
+                let more = state.places();
                 if !merges.contains(&to) {
                     waiting.push((to, state));
-                } else if match states.get_mut(&to) {
-                    Some(known) => known.join(&state),
-                    None => states.insert(to, state).is_none(),
-                } {
+                    places += more;
+                } else if let Some(known) = states.get_mut(&to) {
+                    if known.join(&state) {
+                        queue.insert(to);
+                    }
+                } else {
+                    states.insert(to, state);
                     queue.insert(to);
+                    places += more;
                 }
             }
-            if waiting.len() > MAX_WAITING {
+            if places > MAX_PLACES {
                 return None;
             }
         }

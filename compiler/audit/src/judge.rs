@@ -13,7 +13,7 @@ use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET};
 
 use crate::descent::{Body, Flow, Step};
 use crate::division;
-use crate::finding::{Finding, Rule};
+use crate::finding::{Finding, Rule, enough};
 use crate::flow::{self, Look};
 use crate::size;
 use crate::state::{CALLEE_SAVED, State};
@@ -75,7 +75,9 @@ impl Look for Judge<'_> {
 
 impl Judge<'_> {
     fn say(&mut self, step: &Step, rule: Rule, detail: impl Into<String>) {
-        self.findings.push(self.body.finding(step, rule, detail));
+        if !enough(self.findings) {
+            self.findings.push(self.body.finding(step, rule, detail));
+        }
     }
 
     /// Before a call or a return.

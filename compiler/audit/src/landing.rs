@@ -4,7 +4,7 @@
 //! part of. Prefixes between `f3` and the opcode are taken to change nothing. Fields that the loader
 //! fills in are not known here.
 
-use crate::finding::{Finding, Rule};
+use crate::finding::{Finding, Rule, enough};
 use crate::image::Image;
 
 const OPCODE: [u8; 3] = [0x0f, 0x1e, 0xfa];
@@ -18,6 +18,9 @@ pub fn check(image: &Image<'_>, findings: &mut Vec<Finding>) {
         let prefixes = image.text[from..at].iter().rev().take_while(|b| is_prefix(**b));
         let Some(back) = prefixes.enumerate().filter(|(_, b)| **b == 0xf3).map(|(n, _)| n + 1).last() else { continue };
         let start = (at - back) as u32;
+        if enough(findings) {
+            return;
+        }
         if back != 1 || !image.entries.iter().any(|e| e.offset == start) {
             let mut finding = Finding::object(Rule::LandingPad, "endbr64 at no entry point");
             finding.function = image.function_at(start).map(|f| f.name.clone());

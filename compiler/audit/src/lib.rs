@@ -29,12 +29,9 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::descent::{Body, Flow, descend};
-pub use crate::finding::{Finding, Rule};
+pub use crate::finding::{Finding, MAX_FINDINGS, Rule};
 use crate::image::Image;
 use wasmkc_abi::helper::HELPERS;
-
-/// Behind so many findings no further function is looked at.
-pub const MAX_FINDINGS: usize = 1000;
 
 /// What an accepted object contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +65,7 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     let traps: BTreeMap<u32, u32> = image.traps.iter().copied().collect();
     let mut bodies = Vec::with_capacity(image.functions.len());
     for function in &image.functions {
-        if findings.len() >= MAX_FINDINGS {
+        if finding::enough(&findings) {
             return Err(findings);
         }
         let before = findings.len();

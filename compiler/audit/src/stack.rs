@@ -14,7 +14,7 @@ use iced_x86::{Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAcce
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
 use crate::descent::Body;
-use crate::finding::{Finding, Rule};
+use crate::finding::{Finding, Rule, enough};
 
 type Broken = (Rule, String);
 
@@ -29,7 +29,7 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
     let mut factory = InstructionInfoFactory::new();
     let mut depths: BTreeMap<u32, u32> = BTreeMap::from([(first, 0)]);
     let mut queue = VecDeque::from([first]);
-    while let Some(at) = queue.pop_front() {
+    while let Some(at) = queue.pop_front().filter(|_| !enough(findings)) {
         let Some(step) = body.steps.get(&at) else { continue };
         let depth = depths[&at];
         let i = &step.instruction;

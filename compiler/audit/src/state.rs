@@ -97,6 +97,11 @@ impl State {
         state
     }
 
+    /// How many places it knows of.
+    pub fn places(&self) -> usize {
+        self.registers.len() + self.slots.len()
+    }
+
     /// Number of the value in the 64-bit register that `r` is or is part of; `r` is no rsp and no rbp.
     pub fn id(&self, r: Register) -> Id {
         self.registers[r.full_register().number()]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wasmkc_abi::limits::{MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_TEXT_BYTES};
 use wasmkc_abi::object::FuncRow;
-use wasmkc_audit::audit;
+use wasmkc_audit::{MAX_FINDINGS, audit};
 
 use crate::common::{Code, Kwo, MOV_PASS};
 use crate::rules;
@@ -61,15 +61,39 @@ fn branches_that_lead_everywhere() {
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }
 
+/// `sub rsp, 2048` and a `mov [rsp + ...], rdi` for each slot.
+fn full_frame() -> Vec<u8> {
+    let mut frame = vec![0x48, 0x81, 0xec, 0, 8, 0, 0];
+    for slot in 0..256u32 {
+        frame.extend_from_slice(&[0x48, 0x89, 0xbc, 0x24]);
+        frame.extend_from_slice(&(8 * slot).to_le_bytes());
+    }
+    frame
+}
+
+#[test]
+fn branches_that_lead_everywhere_with_a_full_frame() {
+    let over = [0x85, 0xf6, 0x74, 4].repeat(40_000);
+    let code = Code::bare().raw(&full_frame()).stack_check().charge(120).raw(&over);
+    let begun = Instant::now();
+    assert_eq!(rules(&Kwo::new(code.raw(&[0x90; 8]).ret())), ["too-complex"]);
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_finding_a_byte() {
+    // popfq is not allowed, mov rbp, rsp not behind the prologue; both go on.
+    for code in [&[0x9d][..], &[0x48, 0x89, 0xe5]] {
+        let kwo = Kwo::new(Code::new().raw(&code.repeat(100_000)).ret());
+        let found = audit(&kwo.build()).unwrap_err().len();
+        assert!((MAX_FINDINGS..MAX_FINDINGS + 3).contains(&found), "{found}");
+    }
+}
+
 #[test]
 fn facts_that_get_lost_one_at_a_turn() {
     // A loop that passes each slot of a full frame on to the next: a turn spoils one slot more.
-    let mut frame = vec![0x48, 0x81, 0xec, 0, 8, 0, 0]; // sub rsp, 2048
-    for slot in 0..256u32 {
-        frame.extend_from_slice(&[0x48, 0x89, 0xbc, 0x24]); // mov [rsp + 8 * slot], rdi
-        frame.extend_from_slice(&(8 * slot).to_le_bytes());
-    }
-    let mut code = Code::bare().raw(&frame).stack_check().charge(120);
+    let mut code = Code::bare().raw(&full_frame()).stack_check().charge(120);
     let top = code.bytes.len();
     code = code.charge(120);
     for slot in (1..256u32).rev() {

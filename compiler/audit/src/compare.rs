@@ -3,8 +3,9 @@
 use iced_x86::{ConditionCode, Mnemonic, OpKind, Register};
 
 use crate::descent::Step;
+use crate::operand::immediate;
 use crate::state::{Apart, Flags, State};
-use crate::transfer::{immediate, operand};
+use crate::transfer::operand;
 use crate::value::{Charge, Fact, Id, Kind, Special};
 
 /// What `step`, which writes flags, makes them say.

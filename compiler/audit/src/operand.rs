@@ -3,7 +3,7 @@
 //! An address is made from registers, or names a constant in `.rodata` through a PC32 relocation.
 //! Whether a register's value is a good address is proven elsewhere.
 
-use iced_x86::{ConstantOffsets, Instruction, InstructionInfo, Mnemonic, OpAccess, Register};
+use iced_x86::{ConstantOffsets, Instruction, InstructionInfo, Mnemonic, OpAccess, OpKind, Register};
 
 use crate::finding::Rule;
 use crate::image::{Image, Target};
@@ -99,4 +99,19 @@ fn is_stack_push(i: &Instruction, base: Register) -> bool {
     base == Register::RSP
         && matches!(i.mnemonic(), Mnemonic::Push | Mnemonic::Pop | Mnemonic::Call)
         && i.memory_base() == Register::None
+}
+
+/// The constant operand, extended as the instruction does it.
+pub fn immediate(i: &Instruction) -> Option<i64> {
+    let n = i.op_count().checked_sub(1)?;
+    let is_immediate = matches!(
+        i.op_kind(n),
+        OpKind::Immediate8
+            | OpKind::Immediate32
+            | OpKind::Immediate64
+            | OpKind::Immediate8to32
+            | OpKind::Immediate8to64
+            | OpKind::Immediate32to64
+    );
+    is_immediate.then(|| i.immediate(n) as i64)
 }

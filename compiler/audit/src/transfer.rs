@@ -7,6 +7,7 @@ use wasmkc_abi::vmctx::Call;
 
 use crate::descent::Step;
 use crate::finding::Rule;
+use crate::operand::immediate;
 use crate::state::State;
 use crate::value::{Charge, Fact, Id, Kind};
 use crate::{compare, instruction, stack};
@@ -289,19 +290,4 @@ fn minus(v: Fact, cost: Fact) -> Option<Fact> {
         }
         _ => None,
     }
-}
-
-/// The constant operand, extended as the instruction does it.
-pub fn immediate(i: &Instruction) -> Option<i64> {
-    let n = i.op_count().checked_sub(1)?;
-    let is_immediate = matches!(
-        i.op_kind(n),
-        OpKind::Immediate8
-            | OpKind::Immediate32
-            | OpKind::Immediate64
-            | OpKind::Immediate8to32
-            | OpKind::Immediate8to64
-            | OpKind::Immediate32to64
-    );
-    is_immediate.then(|| i.immediate(n) as i64)
 }

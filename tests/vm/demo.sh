@@ -6,12 +6,21 @@ run() {
 	printf '  $ %s\n' "$*"
 	"$@" | sed 's/^/    /'
 }
+# Waits until datagrams have stopped arriving.
+settle() {
+	seen=-1
+	until [ "$(udp_arrived)" = "$seen" ]; do
+		seen=$(udp_arrived)
+		sleep 0.3
+	done
+}
 traffic() {
 	rx=$(counter dst rx_packets)
 	arrived=$(udp_arrived)
 	on_src wkc-traffic udp 10.9.0.2:9999 --count 200 --pause 200 >/dev/null
 	on_src wkc-traffic udp 10.9.0.2:7000 --count 200 --pause 200 >/dev/null
 	on_src wkc-traffic udp 10.9.0.2:7000 --count 100 --payload BLOCKME --pause 200 >/dev/null
+	settle
 	tcp80=$(on_src wkc-traffic tcp 10.9.0.2:80 --count 3 --wait 300 | awk '/connected/ { print $2 }')
 	tcp9998=$(on_src wkc-traffic tcp 10.9.0.2:9998 --count 3 --wait 300 | awk '/connected/ { print $2 }')
 	pings=$(on_src ping -c 5 -i 0.2 -W 1 10.9.0.2 | awk '/received/ { print $4 }')

@@ -8,8 +8,10 @@ ok "load drop-port" wasmkc load /host/drop-port.kwo
 ok "attach drop-port" on_dst wasmkc attach drop-port --dev vdst
 before=$(udp_arrived)
 ok "send to the dropped port" on_src wkc-traffic udp 10.9.0.2:9999 --count 100 --pause 100
+eventually counted drop-port drop 100
 equal "nothing arrives" "$(($(udp_arrived) - before))" 0
 ok "send to another port" on_src wkc-traffic udp 10.9.0.2:7000 --count 100 --pause 100
+eventually received "$before" 100
 equal "all arrive" "$(($(udp_arrived) - before))" 100
 equal "the counter says 100 dropped" "$(verdict drop-port drop)" 100
 ok "ping passes" on_src ping -c 3 -W 2 10.9.0.2
@@ -19,14 +21,17 @@ fails_with "unload while attached is refused" "attached" wasmkc unload drop-port
 ok "detach" on_dst wasmkc detach drop-port --dev vdst
 before=$(udp_arrived)
 ok "send after detach" on_src wkc-traffic udp 10.9.0.2:9999 --count 50 --pause 100
+eventually received "$before" 50
 equal "all arrive after detach" "$(($(udp_arrived) - before))" 50
 ok "unload drop-port" wasmkc unload drop-port
 
 ok "attach a file: l4drop" on_dst wasmkc attach /host/l4drop.kwo --dev vdst
 before=$(udp_arrived)
 ok "send payload prefix" on_src wkc-traffic udp 10.9.0.2:7000 --count 40 --payload BLOCKME --pause 100
+eventually counted l4drop drop 40
 equal "payload prefix dropped" "$(($(udp_arrived) - before))" 0
 ok "send over IPv6" on_src wkc-traffic udp '[fd09::2]:9999' --count 40 --pause 100
+eventually counted l4drop drop 80
 equal "dropped over IPv6" "$(verdict l4drop drop)" 80
 on_dst wkc-traffic listen 10.9.0.2:80 &
 listener=$!

@@ -10,6 +10,7 @@ fault() {
 	before=$(udp_arrived)
 	ok "$1: attach" on_dst wasmkc attach "/host/$1.kwo" --dev vdst --trap-verdict drop
 	on_src wkc-traffic udp 10.9.0.2:7000 --count 20 --pause 200 >/dev/null
+	eventually counted "$1" packets 20
 	equal "$1: nothing arrives" "$(($(udp_arrived) - before))" 0
 	equal "$1: one run that gave no verdict" "$(trap_count "$1" bad-verdict)" 1
 	equal "$1: then disabled" "$([ "$(trap_count "$1" disabled)" -ge 19 ] && echo yes)" yes
@@ -28,6 +29,8 @@ ok "the good filter works" on_dst wasmkc attach drop-port --dev vdst
 before=$(udp_arrived)
 on_src wkc-traffic udp 10.9.0.2:9999 --count 20 --pause 200 >/dev/null
 on_src wkc-traffic udp 10.9.0.2:9998 --count 10 --pause 200 >/dev/null
+eventually counted drop-port drop 20
+eventually received "$before" 10
 equal "the good filter drops and passes" "$(verdict drop-port drop) $(($(udp_arrived) - before))" "20 10"
 ok "detach" on_dst wasmkc detach drop-port --dev vdst
 ok "unload" wasmkc unload drop-port

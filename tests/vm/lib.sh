@@ -114,6 +114,20 @@ settled() {
 	done
 }
 
+# eventually COMMAND...: waits until COMMAND succeeds, at most ten seconds: what was sent may still be on its way.
+eventually() {
+	tries=0
+	until "$@"; do
+		tries=$((tries + 1))
+		[ $tries -lt 100 ] || return 1
+		sleep 0.1
+	done
+}
+
+# For eventually. counted NAME COUNTER N: has the program counted N? received BEFORE N: have N datagrams arrived since?
+counted() { [ "$(number "$1" "$2")" -ge "$3" ]; }
+received() { [ $(($(udp_arrived) - $1)) -ge "$2" ]; }
+
 # number NAME COUNTER: like verdict, and 0 for a counter that is not shown as nothing was counted.
 number() {
 	n=$(verdict "$1" "$2")

@@ -9,6 +9,7 @@ try() {
 	before=$(udp_arrived)
 	ok "$1: attach" on_dst wasmkc attach "/host/$1.kwo" --dev vdst --trap-verdict drop
 	on_src wkc-traffic udp 10.9.0.2:7000 --count 20 --pause 200 >/dev/null
+	eventually counted "$1" "$2" 20
 	caught=$(trap_count "$1" "$2")
 	equal "$1: nothing arrives" "$(($(udp_arrived) - before))" 0
 	equal "$1: at least 20 traps by $2" "$([ "${caught:-0}" -ge 20 ] && echo yes || echo "$caught")" yes
@@ -42,6 +43,7 @@ ok "100,000 traps: unload" wasmkc unload unreachable
 ok "disable: attach" on_dst wasmkc attach /host/unreachable.kwo --dev vdst --trap-verdict pass --after-trap disable --trap-limit 5
 before=$(udp_arrived)
 on_src wkc-traffic udp 10.9.0.2:7000 --count 20 --pause 200 >/dev/null
+eventually received "$before" 20
 equal "trap verdict pass: all arrive" "$(($(udp_arrived) - before))" 20
 caught=$(trap_count unreachable disabled)
 equal "disabled after the limit" "$([ "${caught:-0}" -ge 10 ] && echo yes || echo "$caught")" yes

@@ -66,7 +66,7 @@ for name in dear-fills dear-popcnt dear-indirect-calls; do
 	build "$temporary/$name.wasm" "$name"
 done
 # What only a scenario uses: the wasm stays away, as same.sh compares every one that is there.
-for wat in tests/filters/races/*.wat; do
+for wat in tests/filters/races/*.wat tests/filters/callable/*.wat; do
 	name=$(basename "$wat" .wat)
 	wat2wasm "$wat" -o "$temporary/$name.wasm"
 	build "$temporary/$name.wasm" "$name"

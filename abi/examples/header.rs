@@ -23,6 +23,11 @@ fn main() {
         ("MAX_FRAME_BYTES", u64::from(limits::MAX_FRAME_BYTES)),
         ("STACK_RESERVE", u64::from(limits::STACK_RESERVE)),
         ("STACK_XDP", u64::from(limits::STACK_XDP)),
+        ("STACK_CALL", u64::from(limits::STACK_CALL)),
+        ("STACK_CALL_MAX", u64::from(limits::STACK_CALL_MAX)),
+        ("MAX_EXPORTS", u64::from(limits::MAX_EXPORTS)),
+        ("MAX_EXPORT_NAME", u64::from(limits::MAX_EXPORT_NAME)),
+        ("MAX_EXPORT_VALUES", u64::from(limits::MAX_EXPORT_VALUES)),
         ("FUEL_INIT", limits::FUEL_INIT),
         ("FUEL_MAX", limits::FUEL_MAX),
         ("MAX_LOG", u64::from(limits::MAX_LOG)),
@@ -73,6 +78,10 @@ fn main() {
          \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n};\n\n\
          struct wkc_stats {\n\t__u8 name[32];\n\t__u32 cpu;\n\t__u32 pad;\n\t__u64 verdicts[8];\n\
          \t__u64 traps[WKC_TRAP_COUNTERS];\n\t__u64 fuel;\n};\n\n\
+         struct wkc_export {\n\t__u8 name[256];\n\t__u8 signature[264];\n};\n\n\
+         struct wkc_call_request {\n\t__u8 name[32];\n\t__u64 export;\n\t__u32 export_len;\n\t__u32 args;\n\t__u64 slots;\n\
+         \t__u32 capacity;\n\t__u32 results;\n\t__u64 fuel;\n\t__u64 fuel_used;\n\t__u32 stack;\n\t__u32 trap;\n\
+         \t__u64 record;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_trap_record {\n\t__u64 time_ns;\n\t__u32 code;\n\t__u32 cpu;\n\t__u32 site;\n\t__u32 wasm_offset;\n\
          \t__u32 line;\n\t__u32 packet_len;\n\t__u8 function[64];\n\t__u8 file[64];\n};\n\n",
     );
@@ -87,6 +96,8 @@ fn main() {
         ("LIST", "struct wkc_list"),
         ("STATS", "struct wkc_stats"),
         ("TRAP_LOG", "struct wkc_list"),
+        ("CALL", "struct wkc_call_request"),
+        ("EXPORTS", "struct wkc_list"),
     ];
     for ((name, number, size), (n2, ty)) in control::REQUESTS.iter().zip(structs) {
         assert_eq!(*name, n2);
@@ -98,6 +109,7 @@ fn main() {
         ("struct wkc_instance", size_of::<vmctx::Instance>()),
         ("struct wkc_program_info", size_of::<control::Program>()),
         ("struct wkc_trap_record", size_of::<control::TrapRecord>()),
+        ("struct wkc_export", size_of::<control::Export>()),
     ] {
         writeln!(h, "\tstatic_assert(sizeof({ty}) == {size}); \\").unwrap();
     }
@@ -116,6 +128,8 @@ fn main() {
         "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id text;
         "struct wkc_handle", control::Handle: name stub_fd handle text;
         "struct wkc_stats", control::Stats: name cpu verdicts traps fuel;
+        "struct wkc_call_request", control::Call: name export export_len args slots capacity results fuel fuel_used stack
+            trap record text;
     };
     for (place, offset) in offsets {
         writeln!(h, "\tstatic_assert(offsetof({place}) == {offset}); \\").unwrap();

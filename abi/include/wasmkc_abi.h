@@ -16,6 +16,11 @@
 #define WKC_MAX_FRAME_BYTES 2048
 #define WKC_STACK_RESERVE 6144
 #define WKC_STACK_XDP 4096
+#define WKC_STACK_CALL 4096
+#define WKC_STACK_CALL_MAX 8192
+#define WKC_MAX_EXPORTS 4096
+#define WKC_MAX_EXPORT_NAME 255
+#define WKC_MAX_EXPORT_VALUES 128
 #define WKC_FUEL_INIT 10000000
 #define WKC_FUEL_MAX 10000000
 #define WKC_MAX_LOG 128
@@ -44,6 +49,7 @@
 #define WKC_TRAP_STACK_OVERFLOW 8
 #define WKC_TRAP_OUT_OF_FUEL 9
 #define WKC_TRAP_PACKET_OUT_OF_BOUNDS 10
+#define WKC_TRAP_INVALID_CONVERSION_TO_INTEGER 11
 #define WKC_TRAP_BAD_VERDICT 16
 #define WKC_TRAP_REDIRECT_WITHOUT_TARGET 17
 #define WKC_TRAP_NESTED_ENTRY 18
@@ -174,6 +180,27 @@ struct wkc_stats {
 	__u64 fuel;
 };
 
+struct wkc_export {
+	__u8 name[256];
+	__u8 signature[264];
+};
+
+struct wkc_call_request {
+	__u8 name[32];
+	__u64 export;
+	__u32 export_len;
+	__u32 args;
+	__u64 slots;
+	__u32 capacity;
+	__u32 results;
+	__u64 fuel;
+	__u64 fuel_used;
+	__u32 stack;
+	__u32 trap;
+	__u64 record;
+	struct wkc_text text;
+};
+
 struct wkc_trap_record {
 	__u64 time_ns;
 	__u32 code;
@@ -196,12 +223,15 @@ struct wkc_trap_record {
 #define WKC_IOC_LIST _IOWR('W', 8, struct wkc_list) /* 24 bytes */
 #define WKC_IOC_STATS _IOWR('W', 9, struct wkc_stats) /* 368 bytes */
 #define WKC_IOC_TRAP_LOG _IOWR('W', 10, struct wkc_list) /* 24 bytes */
+#define WKC_IOC_CALL _IOWR('W', 11, struct wkc_call_request) /* 112 bytes */
+#define WKC_IOC_EXPORTS _IOWR('W', 12, struct wkc_list) /* 24 bytes */
 
 #define WKC_STATIC_ASSERTS \
 	static_assert(sizeof(struct wkc_call) == 80); \
 	static_assert(sizeof(struct wkc_instance) == 64); \
 	static_assert(sizeof(struct wkc_program_info) == 120); \
 	static_assert(sizeof(struct wkc_trap_record) == 160); \
+	static_assert(sizeof(struct wkc_export) == 520); \
 	static_assert(sizeof(struct wkc_info) == 72); \
 	static_assert(sizeof(struct wkc_trust_add) == 32); \
 	static_assert(sizeof(__u32) == 4); \
@@ -211,6 +241,8 @@ struct wkc_trap_record {
 	static_assert(sizeof(struct wkc_handle) == 64); \
 	static_assert(sizeof(struct wkc_list) == 24); \
 	static_assert(sizeof(struct wkc_stats) == 368); \
+	static_assert(sizeof(struct wkc_list) == 24); \
+	static_assert(sizeof(struct wkc_call_request) == 112); \
 	static_assert(sizeof(struct wkc_list) == 24); \
 	static_assert(offsetof(struct wkc_call, instance) == 0); \
 	static_assert(offsetof(struct wkc_call, saved_sp) == 8); \
@@ -247,6 +279,19 @@ struct wkc_trap_record {
 	static_assert(offsetof(struct wkc_stats, verdicts) == 40); \
 	static_assert(offsetof(struct wkc_stats, traps) == 104); \
 	static_assert(offsetof(struct wkc_stats, fuel) == 360); \
+	static_assert(offsetof(struct wkc_call_request, name) == 0); \
+	static_assert(offsetof(struct wkc_call_request, export) == 32); \
+	static_assert(offsetof(struct wkc_call_request, export_len) == 40); \
+	static_assert(offsetof(struct wkc_call_request, args) == 44); \
+	static_assert(offsetof(struct wkc_call_request, slots) == 48); \
+	static_assert(offsetof(struct wkc_call_request, capacity) == 56); \
+	static_assert(offsetof(struct wkc_call_request, results) == 60); \
+	static_assert(offsetof(struct wkc_call_request, fuel) == 64); \
+	static_assert(offsetof(struct wkc_call_request, fuel_used) == 72); \
+	static_assert(offsetof(struct wkc_call_request, stack) == 80); \
+	static_assert(offsetof(struct wkc_call_request, trap) == 84); \
+	static_assert(offsetof(struct wkc_call_request, record) == 88); \
+	static_assert(offsetof(struct wkc_call_request, text) == 96); \
 	static_assert(offsetof(struct wkc_instance, globals) == 64)
 
 /* nanoseconds of the monotonic clock */

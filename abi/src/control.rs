@@ -158,6 +158,51 @@ pub struct Handle {
     pub text: Text,
 }
 
+/// One export in the answer to `EXPORTS`, whose `id` is the program's.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Export {
+    /// Name, NUL-terminated.
+    pub name: [u8; 256],
+    /// Signature, NUL-terminated: letters of [`crate::object::VALUE_TYPES`].
+    pub signature: [u8; 264],
+}
+
+/// `CALL`: calls an export in process context, on an instance that belongs to this open device and keeps its state
+/// from one call to the next. CAP_SYS_ADMIN.
+///
+/// A call that traps is a request that succeeded: `trap` has the cause, and nothing else is written.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Call {
+    /// Name of the program, NUL-terminated; the same in every call on one open device.
+    pub name: [u8; 32],
+    /// User address of the export's name.
+    pub export: u64,
+    /// Its bytes.
+    pub export_len: u32,
+    /// Arguments, one slot of eight bytes each.
+    pub args: u32,
+    /// User address of the slots: arguments before, results after.
+    pub slots: u64,
+    /// Slots at that address.
+    pub capacity: u32,
+    /// Out: results.
+    pub results: u32,
+    /// Fuel of the call, at most [`crate::limits::FUEL_MAX`].
+    pub fuel: u64,
+    /// Out: fuel it took.
+    pub fuel_used: u64,
+    /// Bytes of stack, at most [`crate::limits::STACK_CALL_MAX`].
+    pub stack: u32,
+    /// Out: [`crate::trap::TrapCode`], 0 if the call came back.
+    pub trap: u32,
+    /// User address of a [`TrapRecord`] that says where it trapped, or 0.
+    pub record: u64,
+    /// Message on failure.
+    pub text: Text,
+}
+
 /// One program in the answer to `LIST`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +294,8 @@ pub const REQUESTS: &[(&str, u8, usize)] = &[
     ("LIST", 8, size_of::<List>()),
     ("STATS", 9, size_of::<Stats>()),
     ("TRAP_LOG", 10, size_of::<List>()),
+    ("CALL", 11, size_of::<Call>()),
+    ("EXPORTS", 12, size_of::<List>()),
 ];
 
 /// The ioctl number of request `name`: `_IOWR('W', number, size)` of include/uapi/asm-generic/ioctl.h.
@@ -265,6 +312,8 @@ const _: () = {
     assert!(size_of::<Load>() == 88);
     assert!(size_of::<Unload>() == 48);
     assert!(size_of::<Handle>() == 64);
+    assert!(size_of::<Call>() == 112);
+    assert!(size_of::<Export>() == 520);
     assert!(size_of::<Program>() == 120);
     assert!(size_of::<Stats>() == 368);
     assert!(size_of::<TrapRecord>() == 160);

@@ -42,6 +42,8 @@ pub const EFFECT_NONDETERMINISTIC: u32 = 1 << 3;
 pub const CONTEXT_INIT: u32 = 1 << 0;
 /// Context bit: softirq at the XDP hook.
 pub const CONTEXT_XDP: u32 = 1 << 1;
+/// Context: a call by name, in process context.
+pub const CONTEXT_CALL: u32 = 1 << 2;
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,7 @@ pub const HELPERS: &[Helper] = &[
         params: &[],
         ret: Ret::I64,
         effects: EFFECT_NONDETERMINISTIC,
-        contexts: CONTEXT_INIT | CONTEXT_XDP,
+        contexts: CONTEXT_INIT | CONTEXT_XDP | CONTEXT_CALL,
         fuel: 50,
         stack: 256,
         doc: "nanoseconds of the monotonic clock",
@@ -89,7 +91,7 @@ pub const HELPERS: &[Helper] = &[
         params: &[],
         ret: Ret::I32,
         effects: EFFECT_NONDETERMINISTIC,
-        contexts: CONTEXT_INIT | CONTEXT_XDP,
+        contexts: CONTEXT_INIT | CONTEXT_XDP | CONTEXT_CALL,
         fuel: 5,
         stack: 64,
         doc: "number of the CPU that runs the filter",
@@ -101,7 +103,7 @@ pub const HELPERS: &[Helper] = &[
         params: &[],
         ret: Ret::I32,
         effects: EFFECT_NONDETERMINISTIC,
-        contexts: CONTEXT_INIT | CONTEXT_XDP,
+        contexts: CONTEXT_INIT | CONTEXT_XDP | CONTEXT_CALL,
         fuel: 200,
         stack: 512,
         doc: "32 random bits from the kernel's generator",
@@ -113,7 +115,7 @@ pub const HELPERS: &[Helper] = &[
         params: &[Arg::MemRead, Arg::Len],
         ret: Ret::I32,
         effects: EFFECT_LOGS,
-        contexts: CONTEXT_INIT | CONTEXT_XDP,
+        contexts: CONTEXT_INIT | CONTEXT_XDP | CONTEXT_CALL,
         fuel: 2000,
         stack: 1024,
         doc: "writes up to 128 bytes of text to the kernel's log, rate limited; returns the bytes written, 0 when suppressed",

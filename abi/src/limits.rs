@@ -15,6 +15,12 @@ pub const MAX_MEMORY_PAGES: u32 = 256;
 pub const DEFAULT_GROW_PAGES: u32 = 32;
 /// Most globals in a module.
 pub const MAX_GLOBALS: u32 = 1024;
+/// Most slots of an instance (2 MiB): globals, tables, further memories, the transfer area.
+pub const MAX_SLOTS: u32 = 262_144;
+/// Most memories in a module.
+pub const MAX_MEMORIES: u32 = 64;
+/// Most exports that can be called.
+pub const MAX_EXPORTS: u32 = 4096;
 /// Most passive data segments in a module.
 pub const MAX_PASSIVE_SEGMENTS: u32 = 256;
 /// Most active data segments in a module.
@@ -32,6 +38,14 @@ pub const MAX_FRAME_BYTES: u32 = 2048;
 pub const STACK_RESERVE: u32 = 6144;
 /// Stack a filter may use at the XDP hook, in bytes.
 pub const STACK_XDP: u32 = 4096;
+/// Stack of a call in process context unless it asks for another, in bytes.
+pub const STACK_CALL: u32 = 4096;
+/// Most stack that a call may ask for, in bytes: what the kernel's 16 KiB leave.
+pub const STACK_CALL_MAX: u32 = 8192;
+/// Longest name of an export that can be called, in bytes.
+pub const MAX_EXPORT_NAME: u32 = 255;
+/// Most arguments or results of an export that can be called.
+pub const MAX_EXPORT_VALUES: u32 = 128;
 /// Default fuel ceiling of one run, in fuel units (about one wasm operator each).
 pub const FUEL_DEFAULT: u64 = 100_000;
 /// Most machine instructions that a run executes for one unit of fuel, helpers and bulk operations aside:

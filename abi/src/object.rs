@@ -31,11 +31,15 @@ pub const SECTION_FUNCS: &str = ".wkc.funcs";
 /// `.wkc.traps`
 pub const SECTION_TRAPS: &str = ".wkc.traps";
 /// `.wkc.globals`
-pub const SECTION_GLOBALS: &str = ".wkc.globals";
+pub const SECTION_SLOTS: &str = ".wkc.slots";
 /// `.wkc.passive`
 pub const SECTION_PASSIVE: &str = ".wkc.passive";
 /// `.wkc.data`
 pub const SECTION_DATA: &str = ".wkc.data";
+/// Further memories: [`MemoryRow`].
+pub const SECTION_MEMORIES: &str = ".wkc.memories";
+/// What can be called by name: [`ExportRow`].
+pub const SECTION_EXPORTS: &str = ".wkc.exports";
 /// `.wkc.strings`
 pub const SECTION_STRINGS: &str = ".wkc.strings";
 /// Prefix of sections that hold an inner ELF, followed by the target's name.
@@ -78,6 +82,8 @@ pub const FLAG_HAS_MEMORY: u32 = 1 << 2;
 
 /// Hook bit: XDP; `entry_xdp` is valid.
 pub const HOOK_XDP: u32 = 1 << 0;
+/// Hook bit: called by name in process context; there are exports.
+pub const HOOK_CALL: u32 = 1 << 1;
 
 /// "No such offset or index" in any u32 field below.
 pub const NONE: u32 = u32::MAX;
@@ -157,14 +163,14 @@ record! {
         memory_min: u32,
         /// Maximum memory, in pages; equals `memory_min` where nothing grows.
         memory_max: u32,
-        /// Number of globals.
-        globals: u32,
+        /// Number of slots of an instance: globals, tables, further memories, the transfer area.
+        slots: u32,
         /// Number of passive data segments.
         passive: u32,
         /// Number of active data segments (rows at the start of `.wkc.data`).
         data: u32,
-        /// Index of the guest's shadow-stack pointer among the globals, or [`NONE`].
-        shadow_sp_global: u32,
+        /// Slot of the guest's shadow-stack pointer, or [`NONE`].
+        shadow_sp_slot: u32,
         /// Offset in `.wkc.strings` of the purpose note, 0 for none.
         note: u32,
         /// Offset in `.wkc.strings` of the module's name, 0 for none.
@@ -177,10 +183,12 @@ record! {
         imports: u32,
         /// Offset in `.wkc.strings` of the compiler's name and version, 0 for none.
         producer: u32,
-        /// Zero.
-        reserved0: u32,
-        /// Zero.
-        reserved1: u64,
+        /// Number of exports (rows of `.wkc.exports`).
+        exports: u32,
+        /// Number of memories behind the first (rows of `.wkc.memories`).
+        memories: u32,
+        /// First slot of the transfer area, through which arguments and results of exports travel, or [`NONE`].
+        transfer: u32,
         /// Zero.
         reserved2: u64,
         /// Zero.
@@ -248,12 +256,49 @@ record! {
 
 record! {
     /// An active data segment. All rows come first, then the bytes.
-    DataRow, 16 {
+    DataRow, 24 {
         /// Start in linear memory.
         memory_offset: u64,
         /// Start of its bytes in `.wkc.data`.
         offset: u32,
         /// Bytes.
         size: u32,
+        /// Index of its memory; 0 is the one of [`Meta`].
+        memory: u32,
+        /// Zero.
+        reserved: u32,
     }
 }
+
+record! {
+    /// A memory behind the first one.
+    MemoryRow, 16 {
+        /// First of its three slots: address, bytes in use, bytes reserved.
+        slot: u32,
+        /// Initial size in pages.
+        min: u32,
+        /// Largest size in pages.
+        max: u32,
+        /// Zero.
+        reserved: u32,
+    }
+}
+
+record! {
+    /// An exported function that can be called by name.
+    ExportRow, 16 {
+        /// Name in `.wkc.strings`.
+        name: u32,
+        /// Offset in `.text` of its entry, which takes arguments from the transfer area and leaves results there.
+        entry: u32,
+        /// Signature in `.wkc.strings`: a letter a parameter, a colon, a letter a result (see [`VALUE_TYPES`]).
+        signature: u32,
+        /// Zero.
+        reserved: u32,
+    }
+}
+
+/// Letters of an export's signature and the types they stand for. A reference travels as a slot of 64 bits: 0 for
+/// null; a function by its index plus one, an external reference as its holder's number plus one.
+pub const VALUE_TYPES: &[(u8, &str)] =
+    &[(b'i', "i32"), (b'I', "i64"), (b'f', "f32"), (b'F', "f64"), (b'r', "funcref"), (b'x', "externref")];

@@ -18,7 +18,7 @@ traps! {
     Unreachable = 1, "unreachable";
     /// A load, store or bulk operation outside linear memory, or a helper's pointer argument.
     MemoryOutOfBounds = 2, "memory-out-of-bounds";
-    /// `call_indirect` with an index outside the table.
+    /// `call_indirect` or a table instruction with an index outside the table.
     TableOutOfBounds = 3, "table-out-of-bounds";
     /// `call_indirect` of an element that holds no function.
     IndirectCallToNull = 4, "indirect-call-to-null";
@@ -34,6 +34,8 @@ traps! {
     OutOfFuel = 9, "out-of-fuel";
     /// A packet access outside the packet.
     PacketOutOfBounds = 10, "packet-out-of-bounds";
+    /// A float that is a NaN converted to an integer.
+    BadConversion = 11, "invalid-conversion-to-integer";
     /// The filter returned no XDP verdict.
     BadVerdict = 16, "bad-verdict";
     /// The filter returned REDIRECT without a successful redirect helper in this run.

@@ -3,7 +3,7 @@
 use crate::attach::Mode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, WASM_PAGE};
+use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE};
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
 #[derive(Debug, Parser)]
@@ -46,6 +46,7 @@ pub enum Command {
     List,
     Stats(Stats),
     Log(Log),
+    Call(Call),
     /// Check kernel, module, BTF, keys and privileges, and say what to do
     #[command(after_help = "Fails if a check does.\n\nExample:\n  wasmkc doctor --json")]
     Doctor,
@@ -219,7 +220,8 @@ root, and a program that is attached nowhere. Its counters count them.
 Examples:
   wasmkc run filter.wasm --pcap in.pcap
   wasmkc run filter.kwo --cert my.crt --pcap in.pcap --out passed.pcap --json
-  wasmkc run --loaded filter --pcap in.pcap")]
+  wasmkc run --loaded filter --pcap in.pcap
+  wasmkc run math.wasm --invoke gcd 12 18")]
 pub struct Run {
     /// An object or a WebAssembly filter
     #[arg(value_name = "FILE", required_unless_present = "loaded")]
@@ -228,8 +230,14 @@ pub struct Run {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "certs", "author", "TrapOptions"])]
     pub loaded: Option<String>,
     /// Packets to run it on (pcap or pcapng)
-    #[arg(long, value_name = "IN")]
-    pub pcap: PathBuf,
+    #[arg(long, value_name = "IN", required_unless_present = "invoke")]
+    pub pcap: Option<PathBuf>,
+    /// Instead of packets: call this exported function with these arguments
+    #[arg(long, num_args = 1.., value_names = ["EXPORT", "ARG"], allow_negative_numbers = true, conflicts_with_all = ["pcap", "loaded", "out", "summary", "time"])]
+    pub invoke: Vec<String>,
+    /// With --invoke: bytes of stack
+    #[arg(long, value_name = "BYTES", default_value_t = STACK_CALL, value_parser = clap::value_parser!(u32).range(512..=i64::from(STACK_CALL_MAX)))]
+    pub stack: u32,
     /// Write the packets that passed here, as the filter left them (pcap)
     #[arg(long, value_name = "OUT")]
     pub out: Option<PathBuf>,
@@ -415,6 +423,31 @@ Example:
 pub struct Log {
     /// The program's name
     pub name: String,
+}
+
+/// Call an exported function of a loaded program, in the kernel
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It runs on an instance of its own, in process context; packets are judged meanwhile by theirs. Prints a line
+a result: its type and value.
+
+Examples:
+  wasmkc call filter version
+  wasmkc call math hypot 3 4 --json")]
+pub struct Call {
+    /// The program's name
+    pub name: String,
+    /// The exported function
+    pub export: String,
+    /// Its arguments
+    #[arg(value_name = "ARG", allow_negative_numbers = true)]
+    pub args: Vec<String>,
+    /// Fuel of the call [default: the most]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=FUEL_MAX))]
+    pub fuel: Option<u64>,
+    /// Bytes of stack
+    #[arg(long, value_name = "BYTES", default_value_t = STACK_CALL, value_parser = clap::value_parser!(u32).range(512..=i64::from(STACK_CALL_MAX)))]
+    pub stack: u32,
 }
 
 /// Print shell completions

@@ -17,6 +17,7 @@ mod pins;
 mod policy;
 mod sign;
 mod signer;
+mod values;
 
 use clap::Parser;
 use std::process::ExitCode;

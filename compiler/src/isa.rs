@@ -10,9 +10,9 @@ use crate::CompileError;
 /// Calling convention of every generated function and of the runtime's symbols.
 pub const CALL_CONV: CallConv = CallConv::SystemV;
 
-/// Results that the convention returns in registers. The code generator's way to return more takes the first
-/// argument's register, which holds the call block's address in every function.
-pub const MAX_RESULTS: usize = 2;
+/// Results that the convention returns in registers; the others go through the transfer area. The code
+/// generator's own way takes the first argument's register, which holds the call block's address in every function.
+pub const REGISTER_RESULTS: usize = 2;
 
 /// x86_64, baseline instructions, integers only in effect: the translator makes no float or vector value.
 pub fn x86_64() -> Result<OwnedTargetIsa, CompileError> {

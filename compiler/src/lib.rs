@@ -26,6 +26,7 @@ mod names;
 mod object;
 mod parse;
 mod pipeline;
+mod runtime;
 mod translate;
 
 pub use error::{Blame, CompileError, Place};

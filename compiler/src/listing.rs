@@ -81,7 +81,7 @@ fn meta(module: &Module<'_>, options: &Options) -> Result<String, CompileError> 
     for row in &tables.passive {
         let _ = writeln!(out, "{row:?}");
     }
-    let _ = writeln!(out, "globals {:?}", tables.globals);
+    let _ = writeln!(out, "slots {:?}", tables.slots);
     let _ = writeln!(out, "data {:02x?}", tables.data);
     let _ = writeln!(out, "rodata {:02x?}", image.rodata);
     Ok(out)

@@ -69,7 +69,7 @@ pub enum Data<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Entries {
     /// `xdp`.
-    pub xdp: u32,
+    pub xdp: Option<u32>,
     /// Start function.
     pub start: Option<u32>,
     /// `_initialize`.
@@ -81,7 +81,32 @@ pub struct Entries {
 impl Entries {
     /// Whether function `index` is entered from outside.
     pub fn contains(&self, index: u32) -> bool {
-        self.xdp == index || [self.start, self.initialize, self.init].contains(&Some(index))
+        [self.xdp, self.start, self.initialize, self.init].contains(&Some(index))
+    }
+}
+
+/// A function that can be called by name.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Index of the function.
+    pub function: u32,
+}
+
+/// Where things are among the slots of an instance, of eight bytes each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// First slot of the transfer area: arguments and results of exports, and results that find no register.
+    pub transfer: u32,
+    /// Its slots.
+    pub transfer_len: u32,
+}
+
+impl Slots {
+    /// All slots; the passive segments' lengths follow.
+    pub fn total(&self) -> u32 {
+        self.transfer + self.transfer_len
     }
 }
 
@@ -111,6 +136,10 @@ pub struct Module<'a> {
     pub data: Vec<Data<'a>>,
     /// The entries.
     pub entries: Entries,
+    /// What can be called by name.
+    pub exports: Vec<Export>,
+    /// The instance's layout.
+    pub slots: Slots,
     /// Bodies of the defined functions.
     pub bodies: Vec<FunctionBody<'a>>,
     /// Names of functions: name section, else export.

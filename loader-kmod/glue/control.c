@@ -185,6 +185,10 @@ static int handle_of(struct wkc_handle *req, char *msg)
 		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", req->name);
 		return -ENOENT;
 	}
+	if (!f->entry_xdp) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but not attached", req->name);
+		return -EOPNOTSUPP;
+	}
 	req->handle = f->handle;
 	if (req->stub_fd < 0)
 		return 0;
@@ -286,6 +290,101 @@ static int ioc_trap_log(void __user *arg)
 	return ret;
 }
 
+/* All exports of program req.id. wkc_lock is held while they are described, not while they are copied out. */
+static int ioc_exports(void __user *arg)
+{
+	struct wkc_export *exports;
+	struct wkc_filter *f;
+	struct wkc_list req;
+	int ret = -ENOENT;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	if (req.pad)
+		return -EINVAL;
+	req.capacity = min_t(u32, req.capacity, WKC_MAX_EXPORTS);
+	exports = kvcalloc(max(req.capacity, 1U), sizeof(*exports), GFP_KERNEL);
+	if (!exports)
+		return -ENOMEM;
+	mutex_lock(&wkc_lock);
+	f = wkc_program_find_id(req.id);
+	for (req.count = 0; f && req.count < req.capacity; req.count++) {
+		if (wkc_core_export_at(f->program, req.count, &exports[req.count]))
+			break;
+	}
+	mutex_unlock(&wkc_lock);
+	if (f)
+		ret = list_out(arg, &req, exports, sizeof(*exports));
+	kvfree(exports);
+	return ret;
+}
+
+/* Copies in what the call needs, and out what it gave. The buffers are the kernel's own meanwhile. */
+static int call_with(struct wkc_session *session, void __user *arg, struct wkc_call_request *req, u8 *export,
+		     u64 *slots, struct wkc_trap_record *rec, char *msg)
+{
+	int ret;
+
+	if (copy_from_user(export, u64_to_user_ptr(req->export), req->export_len) ||
+	    copy_from_user(slots, u64_to_user_ptr(req->slots), req->args * sizeof(*slots)))
+		return -EFAULT;
+	ret = wkc_session_call(session, req, export, slots, rec, msg);
+	if (ret)
+		return ret;
+	if (copy_to_user(u64_to_user_ptr(req->slots), slots, min(req->results, req->capacity) * sizeof(*slots)))
+		return -EFAULT;
+	if (req->trap && req->record && copy_to_user(u64_to_user_ptr(req->record), rec, sizeof(*rec)))
+		return -EFAULT;
+	return copy_to_user(arg, req, sizeof(*req)) ? -EFAULT : 0;
+}
+
+static int ioc_call(struct wkc_session *session, void __user *arg)
+{
+	struct wkc_trap_record *rec;
+	struct wkc_call_request req;
+	char msg[WKC_MSG_LEN] = "";
+	u64 *slots;
+	u8 *export;
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	req.name[sizeof(req.name) - 1] = 0;
+	ret = need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
+	if (ret)
+		return reply(ret, &req.text, msg);
+	if (req.export_len > WKC_MAX_EXPORT_NAME || req.args > WKC_MAX_EXPORT_VALUES || req.args > req.capacity ||
+	    req.results || req.fuel_used || req.trap || !req.fuel || req.fuel > WKC_FUEL_MAX ||
+	    req.stack > WKC_STACK_CALL_MAX)
+		return -EINVAL;
+	export = kzalloc(WKC_MAX_EXPORT_NAME + 1, GFP_KERNEL);
+	slots = kcalloc(WKC_MAX_EXPORT_VALUES, sizeof(*slots), GFP_KERNEL);
+	rec = kzalloc(sizeof(*rec), GFP_KERNEL);
+	ret = -ENOMEM;
+	if (export && slots && rec)
+		ret = call_with(session, arg, &req, export, slots, rec, msg);
+	kfree(rec);
+	kfree(slots);
+	kfree(export);
+	return reply(ret, &req.text, msg);
+}
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	struct wkc_session *session = wkc_session_open();
+
+	if (!session)
+		return -ENOMEM;
+	file->private_data = session;
+	return 0;
+}
+
+static int control_release(struct inode *inode, struct file *file)
+{
+	wkc_session_close(file->private_data);
+	return 0;
+}
+
 static long control_ioctl(struct file *file, unsigned int cmd, unsigned long argument)
 {
 	void __user *arg = (void __user *)argument;
@@ -311,6 +410,10 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return ioc_stats(arg);
 	case WKC_IOC_TRAP_LOG:
 		return ioc_trap_log(arg);
+	case WKC_IOC_EXPORTS:
+		return ioc_exports(arg);
+	case WKC_IOC_CALL:
+		return ioc_call(file->private_data, arg);
 	}
 	return -ENOTTY;
 }
@@ -318,6 +421,8 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 /* .owner: an open device holds the module, so no ioctl is under way when the module goes. */
 static const struct file_operations control_fops = {
 	.owner = THIS_MODULE,
+	.open = control_open,
+	.release = control_release,
 	.unlocked_ioctl = control_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };

@@ -26,14 +26,16 @@ struct wkc_image_info {
 	u32 flags;
 	u32 hooks;
 	u32 memory_min;		/* pages */
-	u32 memory_max;		/* pages */
+	u32 memory_max;		/* pages of all memories */
 	u32 instance_bytes;
-	u32 shadow_sp_global;
+	u32 shadow_sp_slot;	/* WKC_NONE if none */
+	u32 transfer;		/* first slot of the transfer area, WKC_NONE if none */
 	u32 stack_bound;
+	u32 pad;
 	u8 text_sha256[32];
 };
 
-static_assert(sizeof(struct wkc_image_info) == 120);
+static_assert(sizeof(struct wkc_image_info) == 128);
 
 /*
  * C calls Rust. Process context, may sleep, no lock needed; messages are NUL-terminated.
@@ -45,10 +47,14 @@ int wkc_core_load(const u8 *object, size_t len, struct wkc_program **out,
 /* Returns the arena's space, filled with traps. */
 void wkc_core_free(struct wkc_program *p);
 /*
- * Fills the instance's memory fields, globals, passive lengths and data segments. @memory is
+ * Fills the instance's memory fields, slots, passive lengths and data segments. @memory is
  * memory_max pages of zeroes. Never sleeps, never touches busy, owner or cpu.
  */
 void wkc_core_instantiate(const struct wkc_program *p, struct wkc_instance *i, u8 *memory);
+/* Entry and numbers of parameters and results of an export; -ENOENT. Any context. */
+int wkc_core_export(const struct wkc_program *p, const u8 *name, size_t len, u64 *entry, u32 values[2]);
+/* Name and signature of export @index; -ENOENT behind the last. Any context. */
+int wkc_core_export_at(const struct wkc_program *p, size_t index, struct wkc_export *record);
 /* Fills site, wasm_offset, line, function and file. Any context. */
 int wkc_core_trap_lookup(const struct wkc_program *p, u64 site_address,
 			 struct wkc_trap_record *rec);

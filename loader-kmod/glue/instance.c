@@ -42,7 +42,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 	for (i = 0; i < ARRAY_SIZE(f->image.entry_init); i++) {
 		if (!f->image.entry_init[i])
 			continue;
-		call.stack_limit = wkc_stack_limit();
+		call.stack_limit = wkc_stack_limit(WKC_STACK_XDP);
 		wkc_enter(&call, f->image.entry_init[i]);
 		cond_resched();
 		/* Another load's exception at the same time fails this one, too; its next try will not. */
@@ -65,7 +65,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 static int start_instance(struct wkc_cpu *c, char *msg)
 {
 	struct wkc_instance *i = c->instance;
-	u32 sp = c->filter->image.shadow_sp_global;
+	u32 sp = c->filter->image.shadow_sp_slot;
 	int ret;
 
 	wkc_core_instantiate(c->filter->program, i, c->memory);
@@ -146,15 +146,24 @@ err_charge:
 	return ERR_PTR(-ENOMEM);
 }
 
-static void free_instance(struct wkc_cpu *c)
+void wkc_instance_free(struct wkc_cpu *c)
 {
 	wkc_memory_uncharge(c->bytes);
 	vfree(c->memory);
 	vfree(c);
 }
 
-/* wkc_lock held. 0, or -errno with a message and nothing changed. */
-int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
+/* After a trap in code that keeps its own stack in linear memory. */
+void wkc_instance_give_back_shadow_stack(struct wkc_cpu *c)
+{
+	u32 slot = c->filter->image.shadow_sp_slot;
+
+	if (slot != WKC_NONE)
+		c->instance->globals[slot] = c->instance->shadow_sp;
+}
+
+/* An instance that is ready and nobody knows of, or an error with a message. wkc_lock held. */
+struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg)
 {
 	struct wkc_cpu *c;
 	int ret;
@@ -162,12 +171,22 @@ int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
 	lockdep_assert_held(&wkc_lock);
 	c = alloc_instance(f, cpu, msg);
 	if (IS_ERR(c))
-		return PTR_ERR(c);
+		return c;
 	ret = start_instance(c, msg);
 	if (ret) {
-		free_instance(c);
-		return ret;
+		wkc_instance_free(c);
+		return ERR_PTR(ret);
 	}
+	return c;
+}
+
+/* wkc_lock held. 0, or -errno with a message and nothing changed. */
+int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
+{
+	struct wkc_cpu *c = wkc_instance_make(f, cpu, msg);
+
+	if (IS_ERR(c))
+		return PTR_ERR(c);
 	smp_store_release(&f->cpus[cpu], c);
 	return 0;
 }
@@ -185,7 +204,7 @@ void wkc_instance_destroy(struct wkc_filter *f, u32 cpu)
 		return;
 	cancel_delayed_work_sync(&c->reset);
 	f->cpus[cpu] = NULL;
-	free_instance(c);
+	wkc_instance_free(c);
 }
 
 int wkc_instance_init(void)

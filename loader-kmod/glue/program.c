@@ -108,10 +108,6 @@ static int check_name_free(const char *name, char *msg)
 
 static int check_image(const struct wkc_load *req, const struct wkc_image_info *image, char *msg)
 {
-	if (!(image->hooks & WKC_HOOK_XDP) || !image->entry_xdp) {
-		snprintf(msg, WKC_MSG_LEN, "the object has no entry for a hook of this loader (xdp)");
-		return -EINVAL;
-	}
 	if (req->fuel > image->fuel) {
 		snprintf(msg, WKC_MSG_LEN, "fuel %llu is above the object's signed ceiling of %llu",
 			 req->fuel, image->fuel);
@@ -295,6 +291,11 @@ int wkc_program_unload(const char *name, char *msg)
 	if (attached) {
 		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use); detach it first",
 			 name, attached);
+		ret = -EBUSY;
+		goto out;
+	}
+	if (f->sessions) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` is being called by %u processes", name, f->sessions);
 		ret = -EBUSY;
 		goto out;
 	}

@@ -23,6 +23,7 @@ static const char *const names[WKC_TRAP_COUNTERS] = {
 	[WKC_TRAP_INTEGER_OVERFLOW] = "integer-overflow",
 	[WKC_TRAP_STACK_OVERFLOW] = "stack-overflow",
 	[WKC_TRAP_OUT_OF_FUEL] = "out-of-fuel",
+	[WKC_TRAP_INVALID_CONVERSION_TO_INTEGER] = "invalid-conversion-to-integer",
 	[WKC_TRAP_PACKET_OUT_OF_BOUNDS] = "packet-out-of-bounds",
 	[WKC_TRAP_BAD_VERDICT] = "bad-verdict",
 	[WKC_TRAP_REDIRECT_WITHOUT_TARGET] = "redirect-without-target",
@@ -70,7 +71,7 @@ static bool read_entry(const struct wkc_trap_entry *e, struct wkc_trap_entry *ou
 }
 
 /* Where a trap happened, as far as the object knows. Site 0 means a trap of the loader's own. */
-static void locate(const struct wkc_filter *f, u64 site, struct wkc_trap_record *rec)
+void wkc_trap_locate(const struct wkc_filter *f, u64 site, struct wkc_trap_record *rec)
 {
 	rec->site = WKC_NONE;
 	rec->wasm_offset = WKC_NONE;
@@ -89,7 +90,7 @@ void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *tex
 
 	if (!rec)
 		return;
-	locate(f, site, rec);
+	wkc_trap_locate(f, site, rec);
 	if (rec->function[0])
 		n += scnprintf(text + n, size - n, " in `%s`", rec->function);
 	if (rec->file[0])
@@ -148,7 +149,7 @@ int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 ca
 	first = n - min(kept, capacity);
 	for (i = first; i < n; i++, out++) {
 		memset(out, 0, sizeof(*out));
-		locate(f, all[i].entry.site, out);
+		wkc_trap_locate(f, all[i].entry.site, out);
 		out->time_ns = all[i].entry.time_ns;
 		out->code = all[i].entry.code;
 		out->packet_len = all[i].entry.packet_len;

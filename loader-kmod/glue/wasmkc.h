@@ -4,6 +4,7 @@
  *
  * Lock order, outermost first:
  *
+ *	session lock		one open device's instance	call.c
  *	cpus_read_lock()	CPUs neither come nor go		control.c, cpu.c
  *	  wkc_lock		program table, stubs, names		program.c
  *	    arena_lock		allocation bitmaps, alias mapping	arena.c
@@ -98,6 +99,7 @@ struct wkc_filter {
 	struct wkc_image_info image;	/* constant */
 	size_t bytes;			/* charged for this struct and the image; constant */
 	struct list_head stubs;		/* protected by wkc_lock */
+	u32 sessions;			/* open devices that call it; protected by wkc_lock */
 	atomic64_t no_cpu_traps[WKC_TRAP_COUNTERS]; /* traps where no wkc_cpu may be written */
 	struct wkc_cpu *cpus[];		/* nr_cpu_ids; written under wkc_lock, read by anybody */
 };
@@ -133,6 +135,9 @@ int wkc_instance_init(void);
 void wkc_instance_uninit(void);
 int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg);
 void wkc_instance_destroy(struct wkc_filter *f, u32 cpu);
+struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg);
+void wkc_instance_free(struct wkc_cpu *c);
+void wkc_instance_give_back_shadow_stack(struct wkc_cpu *c);	/* softirq */
 void wkc_instance_reset_later(struct wkc_cpu *c);	/* softirq */
 
 /* program.c */
@@ -162,10 +167,18 @@ void wkc_cpu_uninit(void);
 /* xdp.c */
 int wkc_xdp_init(void);
 u32 wkc_xdp_kfunc_id(void);
-u64 wkc_stack_limit(void);
+u64 wkc_stack_limit(u32 grant);
+
+/* call.c */
+struct wkc_session;
+struct wkc_session *wkc_session_open(void);
+void wkc_session_close(struct wkc_session *s);
+int wkc_session_call(struct wkc_session *s, struct wkc_call_request *req, const u8 *export, u64 *slots,
+		     struct wkc_trap_record *rec, char *msg);
 
 /* traps.c */
 const char *wkc_trap_name(u32 code);
+void wkc_trap_locate(const struct wkc_filter *f, u64 site, struct wkc_trap_record *rec);
 void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* softirq */
 void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
 int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);

@@ -19,11 +19,11 @@
 #include "wasmkc.h"
 
 /*
- * The lowest stack pointer that a filter called from here may have: WKC_STACK_XDP below, but
+ * The lowest stack pointer that a filter called from here may have: @grant bytes below, but
  * WKC_STACK_RESERVE above the end of the stack that is in use, for a frame, a trap and the helpers.
  * On any stack but a task's or the interrupts' the answer refuses every frame.
  */
-static __always_inline u64 stack_limit(void)
+static __always_inline u64 stack_limit(u32 grant)
 {
 	unsigned long sp = current_stack_pointer;
 	unsigned long irq_end = (unsigned long)this_cpu_read(pcpu_hot.hardirq_stack_ptr) + 8 -
@@ -37,12 +37,12 @@ static __always_inline u64 stack_limit(void)
 		floor = task_end + WKC_STACK_RESERVE;
 	else
 		return U64_MAX;
-	return max(sp - WKC_STACK_XDP, floor);
+	return max(sp - grant, floor);
 }
 
-u64 wkc_stack_limit(void)
+u64 wkc_stack_limit(u32 grant)
 {
-	return stack_limit();
+	return stack_limit(grant);
 }
 
 /* A packet on a CPU that has no instance. */
@@ -66,12 +66,6 @@ static noinline u32 nested(struct wkc_filter *f, struct wkc_cpu *c, u32 packet_l
 	wkc_trap_note(c, WKC_TRAP_NESTED_ENTRY, 0, packet_len);
 	local64_inc(&c->verdicts[f->trap_verdict]);
 	return f->trap_verdict;
-}
-
-static void give_back_shadow_stack(const struct wkc_filter *f, struct wkc_instance *i)
-{
-	if (f->image.shadow_sp_global != WKC_NONE)
-		i->globals[f->image.shadow_sp_global] = i->shadow_sp;
 }
 
 /* Ends a run that trapped. Returns the value that busy is to have. */
@@ -99,7 +93,7 @@ static noinline u32 trapped(struct wkc_filter *f, struct wkc_cpu *c, const struc
 	local64_inc(&c->verdicts[f->trap_verdict]);
 	/* What was left is below zero after the trap for lack of fuel. */
 	local64_add(f->fuel - max(call->fuel, 0LL), &c->fuel);
-	give_back_shadow_stack(f, c->instance);
+	wkc_instance_give_back_shadow_stack(c);
 	busy = after_trap(f, c);
 	smp_store_release(&c->busy, busy);
 	if (busy == WKC_RESETTING)
@@ -124,7 +118,7 @@ static __always_inline void fill(struct wkc_call *call, const struct wkc_filter 
 				 const struct wkc_instance *i, struct xdp_buff *xdp)
 {
 	call->instance = (u64)i;
-	call->stack_limit = stack_limit();
+	call->stack_limit = stack_limit(WKC_STACK_XDP);
 	call->fuel = f->fuel;
 	call->packet = (u64)xdp->data;
 	call->packet_len = xdp->data_end - xdp->data;

@@ -59,7 +59,7 @@ fn value(d: &Description<'_>) -> Value {
         },
         "text_bytes": d.text.len(),
         "text_sha256": sha256(d.text),
-        "globals": m.globals,
+        "slots": m.slots,
         "data_segments": m.data,
         "passive_segments": m.passive,
         "relocations": d.relocations,

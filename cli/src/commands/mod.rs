@@ -3,6 +3,7 @@
 mod attach;
 mod audit;
 mod build;
+mod call;
 mod detach;
 mod doctor;
 mod generate;
@@ -40,6 +41,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::List => list::run(json),
         Command::Stats(args) => stats::run(args, json),
         Command::Log(args) => log::run(args, json),
+        Command::Call(args) => call::run(args, json),
         Command::Doctor => doctor::run(json),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args, json),

@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use wasmkc_abi::control::{
-    DEVICE, Handle, Info, List, Load, Program, REQUESTS, Stats, Text, TrapRecord, TrustAdd, TrustKey, Unload, request,
+    Call, DEVICE, Export, Handle, Info, List, Load, Program, REQUESTS, Stats, Text, TrapRecord, TrustAdd, TrustKey,
+    Unload, request,
 };
+use wasmkc_abi::limits::MAX_EXPORT_VALUES;
 
 /// A request that the loader refused.
 #[derive(Debug)]
@@ -42,6 +44,21 @@ impl Plain for Program {}
 impl Plain for Stats {}
 impl Plain for TrapRecord {}
 impl Plain for u32 {}
+impl Plain for Call {}
+impl Plain for Export {}
+
+/// What came of a call.
+pub enum Called {
+    /// One slot a result.
+    Back {
+        /// The results.
+        results: Vec<u64>,
+        /// Fuel it took.
+        fuel: u64,
+    },
+    /// It trapped there.
+    Trapped(Box<TrapRecord>),
+}
 
 fn zeroed<T: Plain>() -> T {
     // SAFETY: `Plain` types are valid as zeros.
@@ -167,6 +184,38 @@ impl Device {
         self.records("TRAP_LOG", id)
     }
 
+    /// Names and signatures of what program `id` exports.
+    pub fn exports(&self, id: u32) -> Result<Vec<Export>> {
+        self.records("EXPORTS", id)
+    }
+
+    /// Calls `export` of program `name` on this open device's instance.
+    pub fn call_export(&self, name: &str, export: &str, args: &[u64], fuel: u64, stack: u32) -> Result<Called> {
+        let mut message = Message::new();
+        let mut record = zeroed::<TrapRecord>();
+        let mut slots = vec![0u64; (MAX_EXPORT_VALUES as usize).max(args.len())];
+        slots[..args.len()].copy_from_slice(args);
+        let mut request = Call {
+            name: name_field(name),
+            export: export.as_ptr() as u64,
+            export_len: export.len() as u32,
+            args: args.len() as u32,
+            slots: slots.as_mut_ptr() as u64,
+            capacity: slots.len() as u32,
+            fuel,
+            stack,
+            record: (&raw mut record) as u64,
+            text: message.field(),
+            ..Call::default()
+        };
+        self.call("CALL", &mut request).map_err(|e| with_text(e, &message))?;
+        if request.trap != 0 {
+            return Ok(Called::Trapped(Box::new(record)));
+        }
+        slots.truncate(request.results as usize);
+        Ok(Called::Back { results: slots, fuel: request.fuel_used })
+    }
+
     /// A list request, asked again with more room while there are more records than fitted.
     fn records<T: Plain>(&self, name: &'static str, id: u32) -> Result<Vec<T>> {
         let mut capacity = 64;
@@ -174,7 +223,7 @@ impl Device {
             let mut records = vec![zeroed::<T>(); capacity as usize];
             let mut list = List { ptr: records.as_mut_ptr() as u64, capacity, count: 0, id, pad: 0 };
             self.call(name, &mut list).map_err(without_text)?;
-            if list.count <= capacity || capacity >= MAX_RECORDS {
+            if list.count < capacity || (list.count == capacity && name != "EXPORTS") || capacity >= MAX_RECORDS {
                 records.truncate(list.count as usize);
                 return Ok(records);
             }

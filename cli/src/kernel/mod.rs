@@ -61,6 +61,7 @@ pub fn explain(refused: Refused) -> Error {
         "TRUST_ADD" => "the loader refuses the certificate",
         "TRUST_LOCK" => "cannot lock the trusted keys",
         "TRUST_LIST" => "cannot list the trusted keys",
+        "CALL" => "cannot call",
         "INFO" => "the loader does not answer",
         _ => "the loader refuses",
     };

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object::read::elf::{ElfFile64, FileHeader as _, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, elf};
-use wasmkc_abi::helper::{CONTEXT_INIT, CONTEXT_XDP, Helper};
-use wasmkc_abi::limits::{MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_RELOCATIONS, MAX_TEXT_BYTES, MAX_TRAP_SITES};
+use wasmkc_abi::helper::{CONTEXT_CALL, CONTEXT_INIT, CONTEXT_XDP, Helper};
+use wasmkc_abi::limits::{
+    MAX_EXPORTS, MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_RELOCATIONS, MAX_TEXT_BYTES, MAX_TRAP_SITES,
+};
 use wasmkc_abi::object::{
-    EM_X86_64, FuncRow, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32, SECTION_FUNCS, SECTION_IMPORTS,
-    SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
+    EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32, SECTION_EXPORTS,
+    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
 };
 use wasmkc_abi::vmctx::RUNTIME_SYMBOLS;
 
@@ -37,7 +39,7 @@ pub enum Target {
     Rodata(i64),
 }
 
-/// An entry point that the meta record has.
+/// An entry point that the meta record or the exports have.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// Its name.
@@ -62,7 +64,7 @@ pub struct Image<'a> {
     pub functions: Vec<Function>,
     /// Relocations of `.text` by offset.
     pub relocations: BTreeMap<u32, Target>,
-    /// The entry points that the meta record has.
+    /// The entry points.
     pub entries: Vec<Entry>,
     /// Sites of `.wkc.traps` with their codes.
     pub traps: Vec<(u32, u32)>,
@@ -91,7 +93,11 @@ impl<'a> Image<'a> {
         let rodata = section(&elf, ".rodata").unwrap_or_default();
         let strings = section(&elf, SECTION_STRINGS).unwrap_or_default();
         let meta = section(&elf, SECTION_META).map_err(|f| vec![f])?;
-        let entries = entries(meta, &mut findings);
+        let mut entries = entries(meta, &mut findings);
+        let exports = rows(&elf, SECTION_EXPORTS, ExportRow::SIZE, ExportRow::read, &mut findings);
+        limit(SECTION_EXPORTS, exports.len(), MAX_EXPORTS, &mut findings);
+        let called = exports.iter().take(MAX_EXPORTS as usize);
+        entries.extend(called.map(|row| Entry { name: "export", offset: row.entry, context: CONTEXT_CALL }));
         let functions = functions(&elf, text, strings, &mut findings);
         let relocations = relocations(&elf, &mut findings);
         let traps = rows(&elf, SECTION_TRAPS, TrapRow::SIZE, TrapRow::read, &mut findings);

@@ -55,7 +55,7 @@ pub struct Image {
     pub relocations: Vec<Relocation>,
     /// Ascending by offset.
     pub functions: Vec<Placed>,
-    /// Bytes of stack below the XDP entry, unless something recurses.
+    /// Bytes of stack below the entries of packets and calls, unless something recurses.
     pub stack_bound: Option<u32>,
 }
 
@@ -68,7 +68,10 @@ impl Image {
 
 /// Places `functions`.
 pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, CompileError> {
-    let stack_bound = stack::bound(&functions, Symbol::Function(module.entries.xdp));
+    let exports = (0..module.exports.len() as u32).map(Symbol::Export);
+    let entries = module.entries.xdp.map(Symbol::Function).into_iter().chain(exports);
+    let bounds: Vec<Option<u32>> = entries.map(|entry| stack::bound(&functions, entry)).collect();
+    let stack_bound = bounds.into_iter().try_fold(0, |most, bound| Some(bound?.max(most)));
     let mut text: Vec<u8> = Vec::new();
     let mut rodata: Vec<u8> = Vec::new();
     let mut placed = Vec::with_capacity(functions.len());

@@ -26,6 +26,7 @@ use wasmkc_abi::limits::MAX_FRAME_BYTES;
 use crate::{
     CompileError,
     module::Module,
+    runtime::Runtime,
     translate::{Symbol, Translated},
 };
 pub use landing::stray;
@@ -152,7 +153,12 @@ fn function(
     constants::separate(&mut out).map_err(|e| internal(&e))?;
     dead::remove(&mut out).map_err(|e| internal(&e))?;
     returns::replace(&mut out).map_err(|e| internal(&e))?;
-    if matches!(symbol, Symbol::Function(index) if module.entries.contains(index)) {
+    let entered = match symbol {
+        Symbol::Function(index) => module.entries.contains(index),
+        Symbol::Export(_) => true,
+        _ => false,
+    };
+    if entered {
         prepend(&mut out, &ENDBR);
     }
     out.fixups.sort_by_key(|f| f.at);
@@ -168,8 +174,16 @@ pub fn place(module: &Module<'_>, symbol: Symbol) -> crate::Place {
             module.place(index, body.map_or(0, |b| b.range().start))
         }
         Symbol::Thunk(index) => module.place(index, 0),
+        Symbol::Runtime(index) => runtime_place(index),
+        Symbol::Export(number) => module.place(module.exports[number as usize].function, 0),
         other => crate::Place { name: format!("{other:?}"), index: u32::MAX, offset: 0 },
     }
+}
+
+/// Functions of the runtime module are named as if they were in the filter.
+fn runtime_place(index: u32) -> crate::Place {
+    let name = Runtime::get().map_or(String::new(), |runtime| runtime.module.function_name(index));
+    crate::Place { name: format!("wasmkc.{name}"), index: u32::MAX, offset: 0 }
 }
 
 fn target(func: &ir::Function, target: &FinalizedRelocTarget) -> Option<Symbol> {

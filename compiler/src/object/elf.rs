@@ -38,7 +38,8 @@ pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8
     section(abi::SECTION_IMPORTS, &rows(tables.imports.iter().map(abi::ImportRow::write)));
     section(abi::SECTION_FUNCS, &rows(tables.functions.iter().map(abi::FuncRow::write)));
     section(abi::SECTION_TRAPS, &rows(tables.traps.iter().map(abi::TrapRow::write)));
-    section(abi::SECTION_GLOBALS, &rows(tables.globals.iter().map(|g| g.to_le_bytes())));
+    section(abi::SECTION_SLOTS, &rows(tables.slots.iter().map(|g| g.to_le_bytes())));
+    section(abi::SECTION_EXPORTS, &rows(tables.exports.iter().map(abi::ExportRow::write)));
     section(abi::SECTION_PASSIVE, &rows(tables.passive.iter().map(abi::PassiveRow::write)));
     section(abi::SECTION_DATA, &tables.data);
     section(abi::SECTION_STRINGS, &tables.strings);

@@ -3,13 +3,14 @@
 use wasmkc_abi::{
     ABI_MAJOR, ABI_MINOR,
     object::{
-        DataRow, EM_X86_64, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_XDP, ImportRow,
-        MAGIC, Meta, NONE, PassiveRow, TrapRow,
+        DataRow, EM_X86_64, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_CALL,
+        HOOK_XDP, ImportRow, MAGIC, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
     },
 };
+use wasmparser::{FuncType, ValType};
 
 use super::strings::Strings;
-use crate::{CompileError, Options, emit::Image, lines::Lines, module::Module, translate::Symbol};
+use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, translate::Symbol};
 
 /// The records, still as structs.
 pub struct Tables {
@@ -23,8 +24,10 @@ pub struct Tables {
     pub names: Vec<String>,
     /// `.wkc.traps`
     pub traps: Vec<TrapRow>,
-    /// `.wkc.globals`
-    pub globals: Vec<u64>,
+    /// `.wkc.slots`
+    pub slots: Vec<u64>,
+    /// `.wkc.exports`
+    pub exports: Vec<ExportRow>,
     /// `.wkc.passive`
     pub passive: Vec<PassiveRow>,
     /// `.wkc.data`
@@ -50,16 +53,23 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
             reserved: 0,
         })
         .collect();
-    let globals: Vec<u64> = module.globals.iter().map(|g| g.init).collect();
+    let slots: Vec<u64> = module.globals.iter().map(|g| g.init).collect();
     let passive: Vec<PassiveRow> =
         image.passive.iter().map(|(offset, size)| PassiveRow { offset: *offset, size: *size }).collect();
-    let entry = |index: Option<u32>| match index {
-        None => Ok(NONE),
-        Some(index) => image
-            .row(Symbol::Function(index))
-            .map(|row| functions[row].text_offset)
-            .ok_or_else(|| CompileError::internal("object", format!("no code of entry {index}"))),
+    let start = |symbol| {
+        let row = image.row(symbol).map(|row| functions[row].text_offset);
+        row.ok_or_else(|| CompileError::internal("object", format!("no code of {symbol:?}")))
     };
+    let entry = |index: Option<u32>| index.map_or(Ok(NONE), |index| start(Symbol::Function(index)));
+    let mut exports = Vec::with_capacity(module.exports.len());
+    for (number, export) in module.exports.iter().enumerate() {
+        exports.push(ExportRow {
+            name: strings.add(&export.name),
+            entry: start(Symbol::Export(number as u32))?,
+            signature: strings.add(&signature(module.function_type(export.function))),
+            reserved: 0,
+        });
+    }
     let mut flags = 0;
     for (bit, set) in [
         (FLAG_AUTHOR_TRUSTED, options.author_trusted),
@@ -74,8 +84,8 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         abi_minor: ABI_MINOR,
         machine: EM_X86_64,
         flags,
-        hooks: HOOK_XDP,
-        entry_xdp: entry(Some(module.entries.xdp))?,
+        hooks: hooks(module),
+        entry_xdp: entry(module.entries.xdp)?,
         entry_start: entry(module.entries.start)?,
         entry_initialize: entry(module.entries.initialize)?,
         entry_init: entry(module.entries.init)?,
@@ -83,20 +93,38 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         stack_bound: image.stack_bound.unwrap_or(NONE),
         memory_min: module.memory.map_or(0, |m| m.min),
         memory_max: module.memory.map_or(0, |m| m.max),
-        globals: globals.len() as u32,
+        slots: module.slots.total(),
         passive: passive.len() as u32,
         data: module.active().count() as u32,
-        shadow_sp_global: module.shadow_sp.unwrap_or(NONE),
+        shadow_sp_slot: module.shadow_sp.unwrap_or(NONE),
         note: strings.add(&options.note),
         name: strings.add(&options.name),
         functions: functions.len() as u32,
         traps: traps.len() as u32,
         imports: imports.len() as u32,
         producer: strings.add(crate::PRODUCER),
+        exports: exports.len() as u32,
+        transfer: if module.slots.transfer_len == 0 { NONE } else { module.slots.transfer },
         ..Meta::default()
     };
     let data = data(module);
-    Ok(Tables { meta, imports, functions, names, traps, globals, passive, data, strings: strings.into_bytes() })
+    Ok(Tables { meta, imports, functions, names, traps, slots, exports, passive, data, strings: strings.into_bytes() })
+}
+
+fn hooks(module: &Module<'_>) -> u32 {
+    let xdp = if module.entries.xdp.is_some() { HOOK_XDP } else { 0 };
+    let call = if module.exports.is_empty() { 0 } else { HOOK_CALL };
+    xdp | call
+}
+
+/// Letters of [`VALUE_TYPES`].
+fn signature(ty: &FuncType) -> String {
+    let letter = |ty: &ValType| {
+        let name = ty.to_string();
+        VALUE_TYPES.iter().find(|(_, known)| *known == name).map_or('?', |(letter, _)| char::from(*letter))
+    };
+    let letters = |types: &[ValType]| types.iter().map(letter).collect::<String>();
+    format!("{}:{}", letters(ty.params()), letters(ty.results()))
 }
 
 /// A function's name for people.
@@ -105,6 +133,8 @@ fn name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Function(index) => module.function_name(index),
         Symbol::Dispatcher(number) => format!("call_indirect[{number}]"),
         Symbol::Thunk(index) => format!("import[{index}]"),
+        symbol @ Symbol::Runtime(_) => emit::place(module, symbol).name,
+        Symbol::Export(number) => format!("export {}", module.exports[number as usize].name),
         other => format!("{other:?}"),
     }
 }
@@ -149,7 +179,8 @@ fn data(module: &Module<'_>) -> Vec<u8> {
     let mut offset = module.active().count() * DataRow::SIZE;
     let mut out = Vec::new();
     for (start, bytes) in module.active() {
-        let row = DataRow { memory_offset: start, offset: offset as u32, size: bytes.len() as u32 };
+        let row =
+            DataRow { memory_offset: start, offset: offset as u32, size: bytes.len() as u32, memory: 0, reserved: 0 };
         out.extend_from_slice(&row.write());
         offset += bytes.len();
     }

@@ -5,8 +5,8 @@ use wasmparser::{ConstExpr, Operator};
 use super::unsupported;
 use crate::{CompileError, module::Global};
 
-/// Value of an integer expression; an i32 is zero-extended.
-pub fn integer(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileError> {
+/// Bits of a numeric expression, zero-extended.
+pub fn number(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileError> {
     let mut stack: Vec<u64> = Vec::new();
     for item in expr.get_operators_reader().into_iter_with_offsets() {
         let (op, offset) = item?;
@@ -17,6 +17,8 @@ pub fn integer(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileE
         match op {
             Operator::I32Const { value } => stack.push(u64::from(value as u32)),
             Operator::I64Const { value } => stack.push(value as u64),
+            Operator::F32Const { value } => stack.push(value.bits().into()),
+            Operator::F64Const { value } => stack.push(value.bits()),
             Operator::GlobalGet { global_index } => {
                 let global = globals.get(global_index as usize);
                 stack.push(global.ok_or_else(|| unsupported("a forward reference to a global", offset))?.init);

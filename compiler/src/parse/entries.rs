@@ -1,10 +1,15 @@
 //! The functions that the loader enters, and the global that is the guest's shadow-stack pointer.
 
-use wasmkc_abi::limits::WASM_PAGE;
+use wasmkc_abi::limits::{MAX_EXPORT_NAME, MAX_EXPORT_VALUES, MAX_EXPORTS, WASM_PAGE};
 use wasmparser::{ExternalKind, FuncType, ValType};
 
 use super::Sections;
-use crate::{CompileError, module::Entries, names};
+use crate::{
+    CompileError,
+    isa::REGISTER_RESULTS,
+    module::{Entries, Export, Module, Slots},
+    names,
+};
 
 /// Finds `xdp`, `_initialize`, `init` and the start function.
 pub fn entries(s: &Sections<'_>) -> Result<Entries, CompileError> {
@@ -15,11 +20,38 @@ pub fn entries(s: &Sections<'_>) -> Result<Entries, CompileError> {
         return Err(CompileError::EntryType { name: "(start)", found, expected: "() -> () of the module" });
     }
     Ok(Entries {
-        xdp: entry(s, "xdp", &verdict, "() -> i32")?.ok_or(CompileError::NoXdp)?,
+        xdp: entry(s, "xdp", &verdict, "() -> i32")?,
         start: s.start,
         initialize: entry(s, "_initialize", &nothing, "() -> ()")?,
         init: entry(s, "init", &nothing, "() -> ()")?,
     })
+}
+
+/// The functions that can be called by name: all exported ones but the entries and the imports among them.
+pub fn exports(s: &Sections<'_>) -> Result<Vec<Export>, CompileError> {
+    let functions = s.exports.iter().filter(|e| e.kind == ExternalKind::Func);
+    let own = functions.filter(|e| e.index as usize >= s.module.imports.len());
+    let exports: Vec<Export> = own
+        .filter(|e| !["xdp", "_initialize", "init"].contains(&e.name))
+        .map(|e| Export { name: e.name.to_owned(), function: e.index })
+        .collect();
+    CompileError::check_limit("exported functions", exports.len() as u64, MAX_EXPORTS.into())?;
+    for export in &exports {
+        let ty = s.module.function_type(export.function);
+        let values = ty.params().len().max(ty.results().len()) as u64;
+        CompileError::check_limit("values of an exported function", values, MAX_EXPORT_VALUES.into())?;
+        CompileError::check_limit("bytes of an export's name", export.name.len() as u64, MAX_EXPORT_NAME.into())?;
+    }
+    Ok(exports)
+}
+
+/// Lays out the slots of an instance: the globals, then the transfer area.
+pub fn slots(module: &Module<'_>) -> Slots {
+    let exported = module.exports.iter().map(|e| module.function_type(e.function));
+    let values = exported.map(|ty| ty.params().len().max(ty.results().len()));
+    let memory_results = module.types.iter().map(|ty| ty.results().len()).filter(|n| *n > REGISTER_RESULTS);
+    let transfer_len = values.chain(memory_results).max().unwrap_or(0) as u32;
+    Slots { transfer: module.globals.len() as u32, transfer_len }
 }
 
 fn entry(

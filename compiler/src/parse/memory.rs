@@ -66,7 +66,7 @@ pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
                 Data::Passive { index: passive - 1, bytes }
             }
             DataKind::Active { offset_expr, .. } => {
-                let start = constant::integer(offset_expr, &s.module.globals)?;
+                let start = constant::number(offset_expr, &s.module.globals)?;
                 let end = start + bytes.len() as u64;
                 if end > size {
                     return Err(CompileError::SegmentOutOfBounds {

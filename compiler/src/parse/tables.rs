@@ -42,7 +42,7 @@ pub fn fill(s: &mut Sections<'_>) -> Result<(), CompileError> {
                 reader.clone().into_iter().map(|e| constant::reference(&e?)).collect::<Result<_, _>>()?
             }
         };
-        let start = constant::integer(offset_expr, &s.module.globals)?;
+        let start = constant::number(offset_expr, &s.module.globals)?;
         let end = start + functions.len() as u64;
         let elements = &mut s.module.tables[table_index.unwrap_or(0) as usize].elements;
         let size = elements.len() as u64;

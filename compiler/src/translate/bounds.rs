@@ -141,9 +141,14 @@ impl Translator<'_, '_, '_> {
         self.slot(index)
     }
 
+    /// Slot `n` of the transfer area.
+    pub(super) fn transfer(&mut self, n: u32) -> Address {
+        self.slot(self.module.slots.transfer + n)
+    }
+
     /// Where the remaining length of passive segment `index` lives.
     pub(super) fn passive_len(&mut self, index: u32) -> Address {
-        self.slot(self.module.globals.len() as u32 + index)
+        self.slot(self.module.slots.total() + index)
     }
 
     /// Bytes of linear memory in use: a constant where nothing grows.

@@ -7,7 +7,7 @@ use wasmkc_abi::{
 };
 use wasmparser::Operator;
 
-use super::{Symbol, Translator, signature, table};
+use super::{Space, Symbol, Translator, signature, table};
 use crate::{
     CompileError,
     isa::CALL_CONV,
@@ -28,16 +28,28 @@ impl Translator<'_, '_, '_> {
         Ok(true)
     }
 
-    fn call(&mut self, index: u32) -> Result<(), CompileError> {
+    pub(super) fn call(&mut self, index: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = module.function_type(index);
         let signature = signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
-        let callee = self.callee(Symbol::Function(index), || signature);
+        let symbol = match self.space {
+            Space::Guest => Symbol::Function(index),
+            Space::Runtime => self.runtime(index),
+        };
+        let callee = self.callee(symbol, || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
         let inst = self.builder.ins().call(callee, &args);
-        self.stack.extend_from_slice(self.builder.inst_results(inst));
-        Ok(())
+        let results = self.builder.inst_results(inst).to_vec();
+        self.take_results(&results, ty)
+    }
+
+    /// Function `index` of the runtime module, noted as one that is needed.
+    pub(super) fn runtime(&mut self, index: u32) -> Symbol {
+        if !self.made.runtime.contains(&index) {
+            self.made.runtime.push(index);
+        }
+        Symbol::Runtime(index)
     }
 
     /// The bound is checked here, the element's type by the dispatcher.
@@ -49,14 +61,14 @@ impl Translator<'_, '_, '_> {
         let size = self.iconst32(module.tables[table_index as usize].elements.len() as u32);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
         self.trap_if(outside, TrapCode::TableOutOfBounds);
-        let number = self.dispatchers.number(table_index, module.canonical[type_index as usize]);
+        let number = self.made.dispatchers.number(table_index, module.canonical[type_index as usize]);
         let callee = self.callee(Symbol::Dispatcher(number), || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
         args.push(index);
         let inst = self.builder.ins().call(callee, &args);
-        self.stack.extend_from_slice(self.builder.inst_results(inst));
-        Ok(())
+        let results = self.builder.inst_results(inst).to_vec();
+        self.take_results(&results, ty)
     }
 
     /// Checks pointers, charges the helper's fuel, calls.

@@ -183,8 +183,7 @@ impl<'a> Translator<'_, 'a, '_> {
         self.builder.switch_to_block(frame.after);
         self.stack.extend_from_slice(self.builder.block_params(frame.after));
         if self.frames.is_empty() {
-            let results = std::mem::take(&mut self.stack);
-            self.builder.ins().return_(&results);
+            self.give_results();
         }
     }
 

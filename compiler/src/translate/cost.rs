@@ -7,7 +7,8 @@
 use wasmkc_abi::packet::PacketOp;
 use wasmparser::{BlockType, Operator, ValType};
 
-use super::signature::{clif_type, float_advice, signature};
+use super::float;
+use super::signature::{clif_type, signature, type_advice};
 use crate::{
     CompileError, Place,
     module::{Import, Module},
@@ -37,7 +38,7 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u3
         O::CallIndirect { type_index, .. } => 1 + called(&module.types[*type_index as usize], place)?,
         O::BrTable { targets } => 1 + tree(targets.len() + 1),
         O::TypedSelect { ty } => {
-            integer(*ty, place)?;
+            number(*ty, place)?;
             1
         }
         O::I32Popcnt | O::I64Popcnt | O::MemoryGrow { .. } => 2,
@@ -45,7 +46,9 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u3
         O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => 2,
         O::MemoryFill { .. } => 3,
         O::MemoryCopy { .. } | O::MemoryInit { .. } => 4,
+        O::I64MulWideU | O::I64MulWideS | O::I64Add128 | O::I64Sub128 => 2,
         op if is_plain(op) => 1,
+        op if float::units(op).is_some() => float::units(op).unwrap_or(1),
         op => return Err(refused(op, place)),
     })
 }
@@ -64,12 +67,12 @@ pub fn imported(import: &Import) -> u32 {
     }
 }
 
-fn called(ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
+pub fn called(ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
     signature(ty).map_err(|r| r.at(place.clone()))?;
     Ok(1 + (ty.params().len() + ty.results().len()) as u32)
 }
 
-fn integer(ty: ValType, place: &Place) -> Result<(), CompileError> {
+fn number(ty: ValType, place: &Place) -> Result<(), CompileError> {
     clif_type(ty).map(drop).map_err(|r| r.at(place.clone()))
 }
 
@@ -83,7 +86,7 @@ pub fn arity(module: &Module<'_>, ty: BlockType, place: &Place) -> Result<Arity,
             (ty.params(), ty.results())
         }
     };
-    params.iter().chain(results).try_for_each(|ty| integer(*ty, place))?;
+    params.iter().chain(results).try_for_each(|ty| number(*ty, place))?;
     Ok(Arity { params: params.len() as u32, results: results.len() as u32 })
 }
 
@@ -106,14 +109,23 @@ fn is_plain(op: &Operator<'_>) -> bool {
         || matches!(op, I64Extend8S | I64Extend16S | I64Extend32S)
 }
 
+/// Whether an operator works on integers, or on no more of a float than its bits.
+#[cfg(test)]
+pub fn is_integer_only(op: &Operator<'_>) -> bool {
+    use Operator as O;
+    let bits = matches!(op, O::I32ReinterpretF32 | O::I64ReinterpretF64 | O::F32ReinterpretI32 | O::F64ReinterpretI64);
+    bits || is_plain(op)
+        || matches!(op, O::F32Const { .. } | O::F64Const { .. } | O::I64MulWideU)
+        || matches!(op, O::F32Neg | O::F64Neg | O::F32Abs | O::F64Abs | O::F32Copysign | O::F64Copysign)
+        || matches!(op, O::Call { .. } | O::Block { .. } | O::Loop { .. } | O::If { .. })
+}
+
 /// The error for an operator that is not compiled.
 pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
     const LANES: [&str; 7] = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
     let name = names::operator(&format!("{op:?}"));
     let advice = if LANES.iter().any(|lanes| name.starts_with(lanes)) {
-        float_advice(ValType::V128)
-    } else if name.contains("f32") || name.contains("f64") {
-        float_advice(ValType::F64)
+        type_advice(ValType::V128)
     } else if name.starts_with("table.") || name.starts_with("elem.") {
         "; tables cannot change"
     } else if name.contains("atomic") {

@@ -18,8 +18,8 @@ impl Translator<'_, '_, '_> {
         use Widen::{Sign, Zero};
         use types::{I8, I16, I32, I64};
         match op {
-            Operator::I32Load { memarg } => self.full_load(memarg, I32),
-            Operator::I64Load { memarg } => self.full_load(memarg, I64),
+            Operator::I32Load { memarg } | Operator::F32Load { memarg } => self.full_load(memarg, I32),
+            Operator::I64Load { memarg } | Operator::F64Load { memarg } => self.full_load(memarg, I64),
             Operator::I32Load8U { memarg } => self.narrow_load(memarg, I32, 8, Zero),
             Operator::I32Load8S { memarg } => self.narrow_load(memarg, I32, 8, Sign),
             Operator::I32Load16U { memarg } => self.narrow_load(memarg, I32, 16, Zero),
@@ -30,7 +30,10 @@ impl Translator<'_, '_, '_> {
             Operator::I64Load16S { memarg } => self.narrow_load(memarg, I64, 16, Sign),
             Operator::I64Load32U { memarg } => self.narrow_load(memarg, I64, 32, Zero),
             Operator::I64Load32S { memarg } => self.narrow_load(memarg, I64, 32, Sign),
-            Operator::I32Store { memarg } | Operator::I64Store { memarg } => self.memory_store(memarg, None),
+            Operator::I32Store { memarg }
+            | Operator::I64Store { memarg }
+            | Operator::F32Store { memarg }
+            | Operator::F64Store { memarg } => self.memory_store(memarg, None),
             Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.memory_store(memarg, Some(I8)),
             Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.memory_store(memarg, Some(I16)),
             Operator::I64Store32 { memarg } => self.memory_store(memarg, Some(I32)),
@@ -103,7 +106,7 @@ impl Translator<'_, '_, '_> {
 
     pub(super) fn global_get(&mut self, index: u32) {
         let global = self.module.globals[index as usize];
-        let ty = super::clif_type(global.ty).expect("parse lets integer globals through only");
+        let ty = super::clif_type(global.ty).expect("parse lets globals of numbers through only");
         let value = if global.mutable {
             let address = self.global(index);
             self.load(ty, address)

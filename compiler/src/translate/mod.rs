@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mod       per function: locals, prologue (stack, fuel), operators in order
+//! float     floats, by calls of the runtime       transfer  exports, results without register
 //! control   blocks, branches, br_table            call      calls, dispatchers' use, helpers
 //! numeric   integer arithmetic                    memory    loads, stores, size, grow, globals
 //! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
@@ -18,6 +19,7 @@ mod bulk;
 mod call;
 mod control;
 mod cost;
+mod float;
 mod fuel;
 mod hidden;
 mod memory;
@@ -26,6 +28,7 @@ mod packet;
 mod signature;
 mod symbol;
 mod table;
+mod transfer;
 mod trap;
 
 use std::collections::{BTreeSet, HashMap};
@@ -37,9 +40,11 @@ use cranelift_codegen::{
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{FunctionBody, Operator, ValType};
 
-use crate::{CompileError, Options, module::Module};
+use crate::{CompileError, Options, module::Module, runtime::Runtime};
 use signature::{Refused, clif_type, signature};
 pub use symbol::Symbol;
+#[cfg(test)]
+pub use {cost::is_integer_only, float::runtime_name};
 
 /// One function ready for the code generator.
 pub struct Translated {
@@ -58,7 +63,15 @@ struct How {
     hides: bool,
 }
 
-/// Translates all functions in the order of their index, then the dispatchers that they use; those of
+/// What functions have called for that is no function of the module.
+#[derive(Default)]
+struct Made {
+    dispatchers: table::Dispatchers,
+    /// Functions of the runtime module, in the order of their first call.
+    runtime: Vec<u32>,
+}
+
+/// Translates all functions in the order of their index, then what the compiler makes for them; those of
 /// `hiding` with their constants hidden.
 pub fn translate(
     module: &Module<'_>,
@@ -67,23 +80,33 @@ pub fn translate(
     isa: &dyn TargetIsa,
 ) -> Result<Vec<Translated>, CompileError> {
     let mut context = FunctionBuilderContext::new();
-    let mut dispatchers = table::Dispatchers::default();
+    let mut made = Made::default();
     let mut out = Vec::with_capacity(module.bodies.len());
-    let mut add = |dispatchers: &mut table::Dispatchers, symbol, body| {
+    let mut add = |made: &mut Made, module: &Module<'_>, symbol, body| {
         let how = How { masks: !options.author_trusted, hides: hiding.contains(&symbol) };
-        let clif = function(module, how, isa, &mut context, dispatchers, symbol, body)?;
+        let clif = function(module, how, isa, &mut context, made, symbol, body)?;
         out.push(Translated { symbol, clif });
         Ok::<(), CompileError>(())
     };
     for (n, body) in module.bodies.iter().enumerate() {
         let index = (module.imports.len() + n) as u32;
-        add(&mut dispatchers, Symbol::Function(index), Some(body))?;
+        add(&mut made, module, Symbol::Function(index), Some(body))?;
     }
-    for number in 0..dispatchers.len() {
-        add(&mut dispatchers, Symbol::Dispatcher(number), None)?;
+    for number in 0..module.exports.len() as u32 {
+        add(&mut made, module, Symbol::Export(number), None)?;
     }
-    for index in dispatchers.imports(module) {
-        add(&mut dispatchers, Symbol::Thunk(index), None)?;
+    for number in 0..made.dispatchers.len() {
+        add(&mut made, module, Symbol::Dispatcher(number), None)?;
+    }
+    for index in made.dispatchers.imports(module) {
+        add(&mut made, module, Symbol::Thunk(index), None)?;
+    }
+    // they call each other, so the list grows while it is worked off
+    let mut done = 0;
+    while let Some(index) = made.runtime.get(done).copied() {
+        let runtime = &Runtime::get()?.module;
+        add(&mut made, runtime, Symbol::Runtime(index), Some(&runtime.bodies[index as usize]))?;
+        done += 1;
     }
     Ok(out)
 }
@@ -94,27 +117,37 @@ fn function(
     how: How,
     isa: &dyn TargetIsa,
     context: &mut FunctionBuilderContext,
-    dispatchers: &mut table::Dispatchers,
+    made: &mut Made,
     symbol: Symbol,
     body: Option<&FunctionBody<'_>>,
 ) -> Result<Function, CompileError> {
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
-            let (_, ty) = dispatchers.wanted(number);
+            let (_, ty) = made.dispatchers.wanted(number);
             (u32::MAX, table::dispatcher_signature(&module.types[ty as usize]))
         }
-        Symbol::Function(index) | Symbol::Thunk(index) => (index, signature(module.function_type(index))),
+        Symbol::Function(index) | Symbol::Thunk(index) | Symbol::Runtime(index) => {
+            (index, signature(module.function_type(index)))
+        }
+        Symbol::Export(number) => {
+            (module.exports[number as usize].function, signature(&wasmparser::FuncType::new([], [])))
+        }
         other => return Err(CompileError::internal("translate", format!("{other:?} has no code"))),
     };
     let place = module.place(index, body.map_or(0, |b| b.range().start));
     let signature = signature.map_err(|r| r.at(place))?;
     let mut clif = Function::with_name_signature(UserFuncName::User(symbol.external()), signature);
     let builder = FunctionBuilder::new(&mut clif, context);
-    let mut translator = Translator::new(module, how, dispatchers, builder, index);
+    let mut translator = Translator::new(module, how, made, builder, index);
     match (symbol, body) {
         (Symbol::Dispatcher(number), _) => {
-            let (table, ty) = translator.dispatchers.wanted(number);
+            let (table, ty) = translator.made.dispatchers.wanted(number);
             translator.dispatch(table, ty)?;
+        }
+        (Symbol::Export(_), _) => translator.export()?,
+        (Symbol::Runtime(_), Some(body)) => {
+            translator.space = Space::Runtime;
+            translator.body(body)?;
         }
         (_, Some(body)) => translator.body(body)?,
         (_, None) => translator.thunk()?,
@@ -123,13 +156,21 @@ fn function(
     Ok(clif)
 }
 
+/// Whose function it is that calls others by index.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Space {
+    Guest,
+    Runtime,
+}
+
 /// State of one function's translation.
 struct Translator<'m, 'a, 'f> {
     module: &'m Module<'a>,
     /// Whether addresses are masked against speculation.
     masks: bool,
     hidden: hidden::Hidden,
-    dispatchers: &'m mut table::Dispatchers,
+    made: &'m mut Made,
+    space: Space,
     builder: FunctionBuilder<'f>,
     /// Index of the function.
     index: u32,
@@ -151,13 +192,7 @@ struct Translator<'m, 'a, 'f> {
 }
 
 impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
-    fn new(
-        module: &'m Module<'a>,
-        how: How,
-        dispatchers: &'m mut table::Dispatchers,
-        mut builder: FunctionBuilder<'f>,
-        index: u32,
-    ) -> Self {
+    fn new(module: &'m Module<'a>, how: How, made: &'m mut Made, mut builder: FunctionBuilder<'f>, index: u32) -> Self {
         let entry = builder.create_block();
         builder.append_block_params_for_function_params(entry);
         builder.switch_to_block(entry);
@@ -168,7 +203,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             module,
             masks: how.masks,
             hidden: hidden::Hidden { constants: how.hides, slot: None },
-            dispatchers,
+            made,
+            space: Space::Guest,
             builder,
             index,
             offset: 0,
@@ -218,8 +254,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         self.check_stack();
         self.charge(fuel::FRAME + 1 + cost::imported(import));
         self.calls(&Operator::Call { function_index: self.index })?;
-        let results = std::mem::take(&mut self.stack);
-        self.builder.ins().return_(&results);
+        self.give_results();
         Ok(())
     }
 
@@ -235,7 +270,10 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     /// Sets the file offset that traps and line rows of what follows get.
     fn at(&mut self, offset: usize) {
         self.offset = offset;
-        self.builder.set_srcloc(SourceLoc::new(offset as u32));
+        // the runtime's bytes are not in the guest's file
+        if self.space == Space::Guest {
+            self.builder.set_srcloc(SourceLoc::new(offset as u32));
+        }
     }
 
     fn operator(&mut self, op: &Operator<'a>) -> Result<(), CompileError> {
@@ -245,6 +283,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         }
         let done = self.variable(op)
             || self.numeric(op)
+            || self.float(op)?
             || self.memory(op)
             || self.control(op)?
             || self.calls(op)?

@@ -5,7 +5,7 @@ use wasmparser::{FuncType, ValType};
 
 use crate::{
     CompileError,
-    isa::{CALL_CONV, MAX_RESULTS},
+    isa::{CALL_CONV, REGISTER_RESULTS},
 };
 
 /// Why a type or signature is refused.
@@ -25,35 +25,30 @@ impl Refused {
 }
 
 /// What to do about a value of type `ty`, with its lead-in.
-pub fn float_advice(ty: ValType) -> &'static str {
+pub fn type_advice(ty: ValType) -> &'static str {
     match ty {
-        ValType::F32 | ValType::F64 => "; use integers or fixed point (floats are not compiled yet)",
         ValType::V128 => "; build without SIMD (`-mno-simd128`)",
-        _ => "; only i32 and i64 are",
+        _ => "; only numbers are",
     }
 }
 
-/// CLIF type of an integer type.
+/// CLIF type of a number: a float is its bits.
 pub fn clif_type(ty: ValType) -> Result<Type, Refused> {
     match ty {
-        ValType::I32 => Ok(types::I32),
-        ValType::I64 => Ok(types::I64),
-        other => Err(Refused { what: format!("type {other}"), advice: float_advice(other) }),
+        ValType::I32 | ValType::F32 => Ok(types::I32),
+        ValType::I64 | ValType::F64 => Ok(types::I64),
+        other => Err(Refused { what: format!("type {other}"), advice: type_advice(other) }),
     }
 }
 
-/// `(call block, parameters...) -> results`.
+/// `(call block, parameters...) -> results`, as far as those have registers.
 pub fn signature(ty: &FuncType) -> Result<Signature, Refused> {
-    if ty.results().len() > MAX_RESULTS {
-        let what = format!("a function with {} results", ty.results().len());
-        return Err(Refused { what, advice: "; return at most two values, the rest through memory" });
-    }
     let mut out = Signature::new(CALL_CONV);
     out.params.push(AbiParam::new(types::I64));
     for param in ty.params() {
         out.params.push(AbiParam::new(clif_type(*param)?));
     }
-    for result in ty.results() {
+    for result in ty.results().iter().take(REGISTER_RESULTS) {
         out.returns.push(AbiParam::new(clif_type(*result)?));
     }
     Ok(out)

@@ -12,6 +12,10 @@ pub enum Symbol {
     Dispatcher(u32),
     /// An imported function by index, as a function that a table can hold.
     Thunk(u32),
+    /// A function of the runtime module by index.
+    Runtime(u32),
+    /// The entry of an export by number.
+    Export(u32),
     /// The trap exit, with the trap's code so that the trap table can be made from relocations.
     Trap(u32),
     /// `wkc_ret`.
@@ -39,6 +43,8 @@ impl Symbol {
             Self::Helper(number) => (4, number),
             Self::Passive(index) => (5, index),
             Self::Thunk(index) => (6, index),
+            Self::Export(number) => (7, number),
+            Self::Runtime(index) => (8, index),
         };
         UserExternalName { namespace, index }
     }
@@ -55,6 +61,8 @@ impl Symbol {
             (4, number) => Self::Helper(number),
             (5, index) => Self::Passive(index),
             (6, index) => Self::Thunk(index),
+            (7, number) => Self::Export(number),
+            (8, index) => Self::Runtime(index),
             _ => return None,
         })
     }
@@ -67,7 +75,12 @@ impl Symbol {
             Self::Memmove => Some(vmctx::SYMBOL_MEMMOVE),
             Self::Memset => Some(vmctx::SYMBOL_MEMSET),
             Self::Helper(number) => Helper::by_number(number).map(|h| h.symbol),
-            Self::Function(_) | Self::Dispatcher(_) | Self::Thunk(_) | Self::Passive(_) => None,
+            Self::Function(_)
+            | Self::Dispatcher(_)
+            | Self::Thunk(_)
+            | Self::Export(_)
+            | Self::Runtime(_)
+            | Self::Passive(_) => None,
         }
     }
 }

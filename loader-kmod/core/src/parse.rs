@@ -46,7 +46,9 @@ pub(crate) struct Sections<'a> {
     pub imports: &'a [u8],
     pub funcs: &'a [u8],
     pub traps: &'a [u8],
-    pub globals: &'a [u8],
+    pub slots: &'a [u8],
+    pub memories: &'a [u8],
+    pub exports: &'a [u8],
     pub passive: &'a [u8],
     pub data: &'a [u8],
     pub strings: &'a [u8],
@@ -156,7 +158,9 @@ impl<'a> Sections<'a> {
             imports: table(elf, o::SECTION_IMPORTS)?,
             funcs: table(elf, o::SECTION_FUNCS)?,
             traps: table(elf, o::SECTION_TRAPS)?,
-            globals: table(elf, o::SECTION_GLOBALS)?,
+            slots: table(elf, o::SECTION_SLOTS)?,
+            memories: table(elf, o::SECTION_MEMORIES)?,
+            exports: table(elf, o::SECTION_EXPORTS)?,
             passive: table(elf, o::SECTION_PASSIVE)?,
             data: table(elf, o::SECTION_DATA)?,
             strings: table(elf, o::SECTION_STRINGS)?,
@@ -181,14 +185,17 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
     if m.machine != machine {
         return Err(meta_error(Code::MachineMismatch, "machine"));
     }
-    if m.pad0 != 0 || m.reserved0 != 0 || m.reserved1 != 0 || m.reserved2 != 0 || m.reserved3 != 0 {
+    if m.pad0 != 0 || m.reserved2 != 0 || m.reserved3 != 0 {
         return Err(meta_error(Code::ReservedNotZero, "reserved"));
     }
     if m.flags & !(o::FLAG_AUTHOR_TRUSTED | o::FLAG_MEMORY_GROWS | o::FLAG_HAS_MEMORY) != 0 {
         return Err(meta_error(Code::UnknownFlag, "flags"));
     }
-    if m.hooks != o::HOOK_XDP {
+    if m.hooks == 0 || m.hooks & !(o::HOOK_XDP | o::HOOK_CALL) != 0 {
         return Err(meta_error(Code::UnknownHook, "hooks"));
+    }
+    if (m.hooks & o::HOOK_CALL != 0) != (m.exports != 0) {
+        return Err(meta_error(Code::UnknownHook, "exports"));
     }
     if m.fuel == 0 || m.fuel > FUEL_MAX {
         return Err(meta_error(Code::BadFuel, "fuel"));
@@ -200,8 +207,11 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
     if !bounds || !none || (!grows && m.memory_min != m.memory_max) {
         return Err(meta_error(Code::BadMemory, "memory"));
     }
-    if m.shadow_sp_global != NONE && m.shadow_sp_global >= m.globals {
-        return Err(meta_error(Code::BadShadowSp, "shadow_sp_global"));
+    if m.shadow_sp_slot != NONE && m.shadow_sp_slot >= m.slots {
+        return Err(meta_error(Code::BadShadowSp, "shadow_sp_slot"));
+    }
+    if m.transfer != NONE && m.transfer >= m.slots {
+        return Err(meta_error(Code::BadTransfer, "transfer"));
     }
     Ok(m)
 }
@@ -214,10 +224,11 @@ fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error>
         ("entry_initialize", meta.entry_initialize),
         ("entry_init", meta.entry_init),
     ];
-    if meta.entry_xdp == NONE {
+    if (meta.hooks & o::HOOK_XDP != 0) != (meta.entry_xdp != NONE) {
         return Err(meta_error(Code::BadEntry, "entry_xdp"));
     }
-    for (name, offset) in entries.into_iter().filter(|(_, e)| *e != NONE) {
+    let exports = tables.exports.iter().map(|e| ("exports", e.entry));
+    for (name, offset) in entries.into_iter().filter(|(_, e)| *e != NONE).chain(exports) {
         let starts = tables.funcs.binary_search_by_key(&offset, |f| f.text_offset).is_ok();
         let endbr = text.get(offset as usize..).is_some_and(|t| t.starts_with(&ENDBR64));
         if !starts || (meta.machine == o::EM_X86_64 && !endbr) {

@@ -10,7 +10,7 @@ use wasmkc_abi::vmctx::{INSTANCE_GLOBALS, INSTANCE_SLOT, Instance};
 
 use crate::link::Space;
 use crate::platform::Platform;
-use crate::tables::Tables;
+use crate::tables::{Signature, Tables};
 
 /// A loaded program. Dropping it gives its arena space back; nobody may run its code any more by then.
 #[derive(Debug)]
@@ -42,12 +42,14 @@ pub struct Info {
     pub hooks: u32,
     /// Initial memory in pages.
     pub memory_min: u32,
-    /// Largest memory in pages.
+    /// Pages that the largest sizes of all memories take together.
     pub memory_max: u32,
     /// Bytes of an instance block.
     pub instance_bytes: u32,
-    /// Index of the shadow-stack pointer's global, or [`NONE`].
-    pub shadow_sp_global: u32,
+    /// Slot of the shadow-stack pointer, or [`NONE`].
+    pub shadow_sp_slot: u32,
+    /// First slot of the transfer area, or [`NONE`].
+    pub transfer: u32,
     /// Static bound of stack use, or [`NONE`].
     pub stack_bound: u32,
     /// SHA-256 of the code before relocation.
@@ -109,7 +111,7 @@ impl<P: Platform> Program<P> {
     }
 
     fn instance_bytes(&self) -> usize {
-        let slots = self.tables.globals.len().saturating_add(self.tables.passive.len());
+        let slots = (self.meta.slots as usize).saturating_add(self.tables.passive.len());
         slots.saturating_mul(INSTANCE_SLOT as usize).saturating_add(INSTANCE_GLOBALS as usize)
     }
 
@@ -127,9 +129,10 @@ impl<P: Platform> Program<P> {
             flags: m.flags,
             hooks: m.hooks,
             memory_min: m.memory_min,
-            memory_max: m.memory_max,
+            memory_max: self.memory_pages(),
             instance_bytes: u32::try_from(self.instance_bytes()).unwrap_or(u32::MAX),
-            shadow_sp_global: m.shadow_sp_global,
+            shadow_sp_slot: m.shadow_sp_slot,
+            transfer: m.transfer,
             stack_bound: m.stack_bound,
             text_sha256: self.text_sha256,
         }
@@ -141,32 +144,23 @@ impl<P: Platform> Program<P> {
     /// # Errors
     /// [`WrongSize`] unless `instance` has `instance_bytes` bytes and `memory` `memory_max` pages.
     pub fn instantiate(&self, instance: &mut [u8], memory: &mut [u8]) -> Result<(), WrongSize> {
-        let max = u64::from(self.meta.memory_max).saturating_mul(WASM_PAGE);
-        let size = u64::from(self.meta.memory_min).saturating_mul(WASM_PAGE);
-        if instance.len() != self.instance_bytes() || memory.len() as u64 != max {
+        if instance.len() != self.instance_bytes() || memory.len() as u64 != pages(self.memory_pages()) {
             return Err(WrongSize);
         }
-        let base = if max == 0 { 0 } else { memory.as_mut_ptr().expose_provenance() as u64 };
-        let shadow = self.tables.globals.get(self.meta.shadow_sp_global as usize).copied().unwrap_or(0);
-        let header = [
-            (offset_of!(Instance, memory_base), base),
-            (offset_of!(Instance, memory_size), size),
-            (offset_of!(Instance, memory_max), max),
-            (offset_of!(Instance, shadow_sp), shadow),
-        ];
-        for (at, value) in header {
-            put(instance, at, value)?;
-        }
-        let mut at = INSTANCE_GLOBALS as usize;
+        let shadow = self.tables.slots.get(self.meta.shadow_sp_slot as usize).copied().unwrap_or(0);
+        put(instance, offset_of!(Instance, shadow_sp), shadow)?;
+        let zeros = (self.meta.slots as usize).saturating_sub(self.tables.slots.len());
+        let values = self.tables.slots.iter().copied().chain(core::iter::repeat_n(0, zeros));
         let lengths = self.tables.passive.iter().map(|p| u64::from(p.size));
-        for value in self.tables.globals.iter().copied().chain(lengths) {
-            put(instance, at, value)?;
-            at = at.saturating_add(INSTANCE_SLOT as usize);
+        for (slot, value) in values.chain(lengths).enumerate() {
+            put(instance, slot_offset(slot), value)?;
         }
+        self.place_memories(instance, memory)?;
         for row in self.tables.data.iter() {
             let from = crate::elf::range(&self.tables.data_bytes, u64::from(row.offset), u64::from(row.size));
             let start = usize::try_from(row.memory_offset).map_err(|_| WrongSize)?;
-            let to = memory.get_mut(start..).and_then(|m| m.get_mut(..row.size as usize));
+            let part = memory.get_mut(self.memory_start(row.memory)..).and_then(|m| m.get_mut(start..));
+            let to = part.and_then(|m| m.get_mut(..row.size as usize));
             let (Some(from), Some(to)) = (from, to) else { return Err(WrongSize) };
             if from.len() != to.len() {
                 return Err(WrongSize);
@@ -174,6 +168,55 @@ impl<P: Platform> Program<P> {
             to.copy_from_slice(from);
         }
         Ok(())
+    }
+
+    /// Tells the instance where its memories are: one behind the other in `memory`, each with its largest size.
+    fn place_memories(&self, instance: &mut [u8], memory: &mut [u8]) -> Result<(), WrongSize> {
+        let base = memory.as_mut_ptr().expose_provenance() as u64;
+        let m = &self.meta;
+        let header =
+            [offset_of!(Instance, memory_base), offset_of!(Instance, memory_size), offset_of!(Instance, memory_max)];
+        let rows = self.tables.memories.iter().map(|row| {
+            let first = slot_offset(row.slot as usize);
+            let places = [0, 1, 2].map(|i| first.saturating_add(i * INSTANCE_SLOT as usize));
+            (places, row.min, row.max)
+        });
+        let mut at = base;
+        for (places, min, max) in core::iter::once((header, m.memory_min, m.memory_max)).chain(rows) {
+            let (size, max) = (pages(min), pages(max));
+            for (place, value) in places.into_iter().zip([if max == 0 { 0 } else { at }, size, max]) {
+                put(instance, place, value)?;
+            }
+            at = at.saturating_add(max);
+        }
+        Ok(())
+    }
+
+    /// Offset of memory `index` among all of them.
+    fn memory_start(&self, index: u32) -> usize {
+        let Some(further) = index.checked_sub(1) else { return 0 };
+        let before = self.tables.memories.iter().take(further as usize).map(|row| row.max);
+        let sum = before.fold(self.meta.memory_max, u32::saturating_add);
+        usize::try_from(pages(sum)).unwrap_or(usize::MAX)
+    }
+
+    /// Pages of all memories at their largest.
+    fn memory_pages(&self) -> u32 {
+        self.tables.memories.iter().fold(self.meta.memory_max, |sum, row| sum.saturating_add(row.max))
+    }
+
+    /// The export of this name: address of its entry and its signature. Neither allocates nor sleeps.
+    #[must_use]
+    pub fn export(&self, name: &str) -> Option<(u64, Signature<'_>)> {
+        let strings = &self.tables.strings;
+        let row = self.tables.exports.iter().find(|row| strings.get(row.name) == name)?;
+        Some((self.address(row.entry), Signature::parse(strings.get(row.signature))?))
+    }
+
+    /// All exports: names and signatures.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &str)> {
+        let strings = &self.tables.strings;
+        self.tables.exports.iter().map(|row| (strings.get(row.name), strings.get(row.signature)))
     }
 
     /// The trap site with this return address. Neither allocates nor sleeps.
@@ -192,6 +235,16 @@ impl<P: Platform> Program<P> {
             file: self.tables.strings.get(row.file),
         })
     }
+}
+
+/// Bytes of so many pages.
+fn pages(n: u32) -> u64 {
+    u64::from(n).saturating_mul(WASM_PAGE)
+}
+
+/// Where a slot is in an instance block.
+fn slot_offset(slot: usize) -> usize {
+    slot.saturating_mul(INSTANCE_SLOT as usize).saturating_add(INSTANCE_GLOBALS as usize)
 }
 
 fn put(bytes: &mut [u8], at: usize, value: u64) -> Result<(), WrongSize> {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! The tables of an object: functions, trap sites, globals, segments, imports and texts, each checked once.
+//! The tables of an object: functions, trap sites, slots, segments, imports and texts, each checked once.
 #![forbid(unsafe_code)]
 
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::limits::{
-    MAX_DATA_SEGMENTS, MAX_FUNCTIONS, MAX_GLOBALS, MAX_PASSIVE_SEGMENTS, MAX_TRAP_SITES, WASM_PAGE,
+    MAX_DATA_SEGMENTS, MAX_EXPORTS, MAX_FUNCTIONS, MAX_MEMORIES, MAX_MEMORY_PAGES, MAX_PASSIVE_SEGMENTS, MAX_SLOTS,
+    MAX_TRAP_SITES, WASM_PAGE,
 };
-use wasmkc_abi::object::{self as o, DataRow, FuncRow, ImportRow, Meta, PassiveRow, TrapRow};
+use wasmkc_abi::object::{
+    self as o, DataRow, ExportRow, FuncRow, ImportRow, MemoryRow, Meta, NONE, PassiveRow, TrapRow,
+};
 use wasmkc_abi::trap::TrapCode;
 
 use crate::error::{Code, Error};
@@ -50,6 +53,26 @@ impl Strings {
     }
 }
 
+/// An export's signature, letters of [`wasmkc_abi::object::VALUE_TYPES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature<'a> {
+    /// Types of the parameters.
+    pub params: &'a str,
+    /// Types of the results.
+    pub results: &'a str,
+}
+
+impl<'a> Signature<'a> {
+    /// Reads "iI:f" and its kin.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (params, results) = text.split_once(':')?;
+        let known = |letter: u8| o::VALUE_TYPES.iter().any(|(l, _)| *l == letter);
+        let whole = params.bytes().chain(results.bytes()).all(known);
+        whole.then_some(Self { params, results })
+    }
+}
+
 /// All tables that outlive loading.
 #[derive(Debug)]
 pub struct Tables {
@@ -57,8 +80,12 @@ pub struct Tables {
     pub funcs: List<FuncRow>,
     /// Strictly ascending by `site`, each inside its function.
     pub traps: List<TrapRow>,
-    /// Initial values.
-    pub globals: List<u64>,
+    /// Initial values of the first slots; the others are zero.
+    pub slots: List<u64>,
+    /// Behind the first; their slots lie within those of an instance and overlap nothing that has a value.
+    pub memories: List<MemoryRow>,
+    /// Their entries start functions; their signatures have letters of types only.
+    pub exports: List<ExportRow>,
     /// Inside `.rodata`.
     pub passive: List<PassiveRow>,
     /// `offset` and `size` inside `data_bytes`, targets inside the initial memory.
@@ -98,6 +125,9 @@ fn rows<T>(
     Ok(list)
 }
 
+/// Slots of a memory behind the first: address, bytes in use, bytes reserved.
+const MEMORY_SLOTS: u32 = 3;
+
 impl Tables {
     pub(crate) fn parse(s: &Sections<'_>, m: &Meta) -> Result<Self, Error> {
         let strings = Strings::parse(s.strings)?;
@@ -108,13 +138,14 @@ impl Tables {
         }
         let funcs = funcs(s, m, &strings)?;
         let traps = traps(s, m, &funcs, &strings)?;
-        let globals = rows(s.globals, o::SECTION_GLOBALS, m.globals, MAX_GLOBALS, 8, |b| {
-            b.first_chunk().map(|b| u64::from_le_bytes(*b))
-        })?;
+        let slots = slots(s, m)?;
+        let memories = memories(s, m)?;
+        let exports = exports(s, m, &strings)?;
         let passive = passive(s, m)?;
-        let data = data(s, m)?;
+        let data = data(s, m, &memories)?;
         let imports = imports(s, m)?;
-        Ok(Self { funcs, traps, globals, passive, data, data_bytes: List::copy_of(s.data)?, imports, strings })
+        let data_bytes = List::copy_of(s.data)?;
+        Ok(Self { funcs, traps, slots, memories, exports, passive, data, data_bytes, imports, strings })
     }
 
     /// Bytes of heap they take.
@@ -123,7 +154,9 @@ impl Tables {
         [
             self.funcs.heap_bytes(),
             self.traps.heap_bytes(),
-            self.globals.heap_bytes(),
+            self.slots.heap_bytes(),
+            self.memories.heap_bytes(),
+            self.exports.heap_bytes(),
             self.passive.heap_bytes(),
             self.data.heap_bytes(),
             self.data_bytes.heap_bytes(),
@@ -175,6 +208,51 @@ fn traps(s: &Sections<'_>, m: &Meta, funcs: &[FuncRow], strings: &Strings) -> Re
     Ok(traps)
 }
 
+fn slots(s: &Sections<'_>, m: &Meta) -> Result<List<u64>, Error> {
+    let section = o::SECTION_SLOTS;
+    if m.slots > MAX_SLOTS {
+        return Err(Error::in_section(Code::LimitExceeded, section));
+    }
+    let given = u32::try_from(s.slots.len() / 8).unwrap_or(u32::MAX);
+    if given > m.slots {
+        return Err(Error::in_section(Code::CountMismatch, section));
+    }
+    rows(s.slots, section, given, MAX_SLOTS, 8, |b| b.first_chunk().map(|b| u64::from_le_bytes(*b)))
+}
+
+fn memories(s: &Sections<'_>, m: &Meta) -> Result<List<MemoryRow>, Error> {
+    let section = o::SECTION_MEMORIES;
+    let memories = rows(s.memories, section, m.memories, MAX_MEMORIES, MemoryRow::SIZE, MemoryRow::read)?;
+    let mut pages = m.memory_max;
+    for (i, row) in memories.iter().enumerate() {
+        let bad = Error::at(Code::BadMemory, section, i.saturating_mul(MemoryRow::SIZE));
+        pages = pages.saturating_add(row.max);
+        let slots = row.slot.checked_add(MEMORY_SLOTS).is_some_and(|end| end <= m.slots);
+        if !slots || row.min > row.max || pages > MAX_MEMORY_PAGES || row.reserved != 0 {
+            return Err(bad);
+        }
+    }
+    Ok(memories)
+}
+
+fn exports(s: &Sections<'_>, m: &Meta, strings: &Strings) -> Result<List<ExportRow>, Error> {
+    let section = o::SECTION_EXPORTS;
+    let exports = rows(s.exports, section, m.exports, MAX_EXPORTS, ExportRow::SIZE, ExportRow::read)?;
+    for (i, row) in exports.iter().enumerate() {
+        let bad = Error::at(Code::BadExport, section, i.saturating_mul(ExportRow::SIZE));
+        if !strings.has(row.name) || !strings.has(row.signature) {
+            return Err(Error { code: Code::BadString, ..bad });
+        }
+        // arguments and results share the transfer area
+        let room = if m.transfer == NONE { 0 } else { m.slots.saturating_sub(m.transfer) as usize };
+        let signature = Signature::parse(strings.get(row.signature)).ok_or(bad)?;
+        if row.reserved != 0 || signature.params.len().max(signature.results.len()) > room {
+            return Err(bad);
+        }
+    }
+    Ok(exports)
+}
+
 fn passive(s: &Sections<'_>, m: &Meta) -> Result<List<PassiveRow>, Error> {
     let section = o::SECTION_PASSIVE;
     let passive = rows(s.passive, section, m.passive, MAX_PASSIVE_SEGMENTS, PassiveRow::SIZE, PassiveRow::read)?;
@@ -187,7 +265,7 @@ fn passive(s: &Sections<'_>, m: &Meta) -> Result<List<PassiveRow>, Error> {
     Ok(passive)
 }
 
-fn data(s: &Sections<'_>, m: &Meta) -> Result<List<DataRow>, Error> {
+fn data(s: &Sections<'_>, m: &Meta, memories: &[MemoryRow]) -> Result<List<DataRow>, Error> {
     let section = o::SECTION_DATA;
     let mismatch = Error::in_section(Code::CountMismatch, section);
     if m.data > MAX_DATA_SEGMENTS {
@@ -199,16 +277,20 @@ fn data(s: &Sections<'_>, m: &Meta) -> Result<List<DataRow>, Error> {
         return Err(mismatch);
     }
     let rows = rows(head, section, m.data, MAX_DATA_SEGMENTS, DataRow::SIZE, DataRow::read)?;
-    let memory = u64::from(m.memory_min).saturating_mul(WASM_PAGE);
     let mut copied = 0u64;
     for (i, d) in rows.iter().enumerate() {
         let bad = Error::at(Code::BadData, section, i.saturating_mul(DataRow::SIZE));
         let size = u64::from(d.size);
+        let pages = match d.memory.checked_sub(1) {
+            None => m.memory_min,
+            Some(further) => memories.get(further as usize).ok_or(bad)?.min,
+        };
+        let memory = u64::from(pages).saturating_mul(WASM_PAGE);
         let target = d.memory_offset.checked_add(size).is_some_and(|end| end <= memory);
         let source = u64::from(d.offset).saturating_add(size) <= s.data.len() as u64 && d.offset as usize >= header;
         // rows that share bytes could make instantiation copy without bound
         copied = copied.saturating_add(size);
-        if !target || !source || copied > bytes.len() as u64 {
+        if !target || !source || copied > bytes.len() as u64 || d.reserved != 0 {
             return Err(bad);
         }
     }

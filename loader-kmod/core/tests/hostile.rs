@@ -5,9 +5,9 @@
 
 mod common;
 
-use common::{ALLOC, EXEC, Object, Section, WRITE, load, signed};
+use common::{ALLOC, EXEC, INIT, Object, Section, WRITE, load, signed};
 use wasmkc_abi::limits::{FUEL_MAX, MAX_MEMORY_PAGES, MAX_OBJECT_BYTES, MAX_RODATA_BYTES, MAX_TEXT_BYTES};
-use wasmkc_abi::object::{self as o, NONE, TrapRow};
+use wasmkc_abi::object::{self as o, ExportRow, MemoryRow, NONE, TrapRow};
 use wasmkc_core::{Code, Error};
 
 /// The error of the default object after `spoil`.
@@ -60,7 +60,7 @@ spoiled! {
     object_for_another_machine: NoCode, 8, |x| { x.machine = 183; x.meta.machine = 183 };
     meta_with_a_reserved_bit: ReservedNotZero, 74, |x| x.meta.reserved2 = 1;
     meta_with_an_unknown_flag: UnknownFlag, 71, |x| x.meta.flags |= 1 << 31;
-    meta_with_an_unknown_hook: UnknownHook, 95, |x| x.meta.hooks |= 2;
+    meta_with_an_unknown_hook: UnknownHook, 95, |x| x.meta.hooks |= 4;
     meta_without_a_hook: UnknownHook, 95, |x| x.meta.hooks = 0;
     xdp_entry_missing: BadEntry, 74, |x| x.meta.entry_xdp = NONE;
     entry_in_the_middle_of_a_function: BadEntry, 74, |x| x.meta.entry_init = 68;
@@ -72,8 +72,14 @@ spoiled! {
     memory_above_the_limit: BadMemory, 22, |x| x.meta.memory_max = MAX_MEMORY_PAGES + 1;
     memory_that_never_grows_with_a_larger_maximum: BadMemory, 22, |x| x.meta.flags = o::FLAG_HAS_MEMORY;
     memory_pages_without_a_memory: BadMemory, 22, |x| x.meta.flags = 0;
-    shadow_stack_pointer_that_is_no_global: BadShadowSp, 74, |x| x.meta.shadow_sp_global = 2;
-    global_count_unlike_the_section: CountMismatch, 74, |x| x.meta.globals = 3;
+    shadow_stack_pointer_that_is_no_global: BadShadowSp, 74, |x| x.meta.shadow_sp_slot = 2;
+    fewer_slots_than_values: CountMismatch, 74, |x| { x.meta.slots = 1; x.meta.shadow_sp_slot = 0 };
+    slots_of_half_a_value: CountMismatch, 74, |x| x.sections = |s| section(s, o::SECTION_SLOTS).bytes.push(0);
+    slots_above_the_limit: LimitExceeded, 7, |x| x.meta.slots = u32::MAX;
+    transfer_area_outside_the_slots: BadTransfer, 74, |x| x.meta.transfer = 2;
+    export_count_without_the_hook: UnknownHook, 95, |x| x.meta.exports = 1;
+    call_hook_without_exports: UnknownHook, 95, |x| x.meta.hooks |= o::HOOK_CALL;
+    memory_count_unlike_the_section: CountMismatch, 74, |x| x.meta.memories = 1;
     function_count_unlike_the_section: CountMismatch, 74, |x| x.meta.functions = 1;
     trap_count_unlike_the_section: CountMismatch, 74, |x| x.meta.traps = 2;
     import_count_unlike_the_section: CountMismatch, 74, |x| x.meta.imports = 0;
@@ -84,7 +90,6 @@ spoiled! {
     passive_count_above_the_limit: LimitExceeded, 7, |x| x.meta.passive = u32::MAX;
     data_count_above_the_limit: LimitExceeded, 7, |x| x.meta.data = u32::MAX;
     import_count_above_the_limit: LimitExceeded, 7, |x| x.meta.imports = u32::MAX;
-    globals_above_the_limit: LimitExceeded, 7, |x| { x.globals = vec![0; 1025]; x.meta.globals = 1025 };
     trap_count_above_the_limit: LimitExceeded, 7, |x| x.meta.traps = u32::MAX;
     meta_of_another_size: CountMismatch, 74, |x| x.sections = |s| section(s, o::SECTION_META).bytes.push(0);
 }
@@ -100,7 +105,7 @@ spoiled! {
     trap_site_outside_its_function: BadTrap, 74, |x| x.traps[0].site = 64;
     trap_site_at_its_function_start: BadTrap, 74, |x| x.traps[0].site = 0;
     trap_of_a_function_that_is_not_there: BadTrap, 74, |x| x.traps[0].function = 2;
-    trap_of_an_unknown_cause: BadTrap, 74, |x| x.traps[0].code = 11;
+    trap_of_an_unknown_cause: BadTrap, 74, |x| x.traps[0].code = 12;
     trap_with_a_cause_of_the_loader: BadTrap, 74, |x| x.traps[0].code = 18;
     trap_sites_out_of_order: BadTrap, 74, |x| {
         let row = x.traps[0];
@@ -111,9 +116,9 @@ spoiled! {
     trap_file_outside_the_strings: BadString, 74, |x| x.traps[0].file = 4000;
     data_outside_the_memory: BadData, 74, |x| x.data[0].memory_offset = 65536 - 4;
     data_with_a_wrapping_target: BadData, 74, |x| x.data[0].memory_offset = u64::MAX - 2;
-    data_outside_the_section: BadData, 74, |x| x.data[0].offset = 17;
+    data_outside_the_section: BadData, 74, |x| x.data[0].offset = 25;
     data_that_starts_in_the_rows: BadData, 74, |x| x.data[0].offset = 8;
-    data_rows_that_share_bytes: BadData, 74, |x| { let row = x.data[0]; x.data = vec![wasmkc_abi::object::DataRow { offset: 32, ..row }; 2]; x.meta.data = 2 };
+    data_rows_that_share_bytes: BadData, 74, |x| { let row = x.data[0]; x.data = vec![wasmkc_abi::object::DataRow { offset: 48, ..row }; 2]; x.meta.data = 2 };
     passive_segment_outside_rodata: BadPassive, 74, |x| x.passive[0].size = 5;
     passive_segment_with_a_wrapping_range: BadPassive, 74, |x| x.passive[0].offset = u32::MAX;
     strings_without_a_terminator: BadString, 74, |x| *x.strings.last_mut().unwrap() = b'x';
@@ -128,6 +133,47 @@ spoiled! {
     import_that_charges_too_little: HelperFuel, 71, |x| x.imports[0].fuel -= 1;
     import_with_a_reserved_bit: BadImport, 74, |x| x.imports[0].reserved = 1;
     import_twice: BadImport, 74, |x| { let row = x.imports[0]; x.imports.push(row); x.meta.imports = 2 };
+}
+
+/// Gives the object an export that takes an i32 and returns an i64, and a second memory.
+fn callable(x: &mut Object) {
+    x.strings.extend(b"add\0i:I\0");
+    x.meta.hooks |= o::HOOK_CALL;
+    x.meta.exports = 1;
+    x.meta.transfer = 2;
+    x.meta.slots = 6;
+    x.exports = vec![ExportRow { name: 26, entry: INIT, signature: 30, reserved: 0 }];
+    x.meta.memories = 1;
+    x.memories = vec![MemoryRow { slot: 3, min: 1, max: 2, reserved: 0 }];
+}
+
+#[test]
+fn a_callable_object_is_taken() {
+    let mut object = Object::default();
+    callable(&mut object);
+    let program = load(&object.elf()).unwrap();
+    let (entry, signature) = program.export("add").unwrap();
+    assert_eq!((entry, signature.params, signature.results), (common::TEXT_BASE + u64::from(INIT), "i", "I"));
+    assert_eq!(program.export("sub"), None);
+    assert_eq!(program.info().memory_max, 4);
+}
+
+// exports and further memories
+spoiled! {
+    export_of_no_function: BadEntry, 74, |x| { callable(x); x.exports[0].entry = INIT + 1 };
+    export_name_outside_the_strings: BadString, 74, |x| { callable(x); x.exports[0].name = 4000 };
+    export_signature_of_an_unknown_type: BadExport, 74, |x| { callable(x); x.exports[0].signature = 26 };
+    export_without_room_for_its_values: BadExport, 74, |x| { callable(x); x.meta.transfer = NONE };
+    export_with_a_reserved_bit: BadExport, 74, |x| { callable(x); x.exports[0].reserved = 1 };
+    export_count_above_the_limit: LimitExceeded, 7, |x| { callable(x); x.meta.exports = u32::MAX };
+    further_memory_outside_the_slots: BadMemory, 22, |x| { callable(x); x.memories[0].slot = 4 };
+    further_memory_minimum_above_maximum: BadMemory, 22, |x| { callable(x); x.memories[0].min = 3 };
+    memories_above_the_limit_together: BadMemory, 22, |x| { callable(x); x.memories[0].max = MAX_MEMORY_PAGES - 1 };
+    further_memory_with_a_reserved_bit: BadMemory, 22, |x| { callable(x); x.memories[0].reserved = 1 };
+    memory_count_above_the_limit: LimitExceeded, 7, |x| { callable(x); x.meta.memories = u32::MAX };
+    data_of_a_memory_that_is_not_there: BadData, 74, |x| { callable(x); x.data[0].memory = 2 };
+    data_outside_a_further_memory: BadData, 74, |x| { callable(x); x.data[0].memory = 1; x.data[0].memory_offset = 65536 - 4 };
+    data_with_a_reserved_bit: BadData, 74, |x| x.data[0].reserved = 1;
 }
 
 // sections

@@ -60,6 +60,26 @@ fn an_instance_has_globals_lengths_and_data() {
 }
 
 #[test]
+fn further_memories_lie_behind_the_first() {
+    let mut object = Object::default();
+    object.meta.memories = 1;
+    object.meta.slots = 6;
+    object.memories = vec![wasmkc_abi::object::MemoryRow { slot: 3, min: 1, max: 3, reserved: 0 }];
+    object.data[0].memory = 1;
+    let program = load(&object.elf()).unwrap();
+    assert_eq!(program.info().memory_max, 2 + 3);
+    let mut instance = vec![0xff; program.info().instance_bytes as usize];
+    let mut memory = vec![0; 5 * 65536];
+    program.instantiate(&mut instance, &mut memory).unwrap();
+    let slots = INSTANCE_GLOBALS as usize;
+    let base = memory.as_ptr().addr() as u64;
+    assert_eq!([0, 8, 16].map(|at| word(&instance, at)), [base, 65536, 2 * 65536]);
+    assert_eq!([2, 3, 4, 5].map(|i| word(&instance, slots + i * 8)), [0, base + 2 * 65536, 65536, 3 * 65536]);
+    assert_eq!(&memory[2 * 65536 + 16..][..5], b"hello");
+    assert_eq!(memory[16], 0);
+}
+
+#[test]
 fn a_trap_is_explained_by_its_return_address() {
     let program = load(&Object::default().elf()).unwrap();
     let site = program.trap_site(TEXT_BASE + u64::from(TRAP_SITE)).unwrap();
@@ -101,15 +121,15 @@ fn the_inner_object_for_this_machine_is_taken() {
 
 #[test]
 fn tables_may_be_absent_when_empty() {
-    let mut object = Object { relas: vec![], imports: vec![], traps: vec![], globals: vec![], ..Object::default() };
+    let mut object = Object { relas: vec![], imports: vec![], traps: vec![], slots: vec![], ..Object::default() };
     (object.passive, object.data, object.data_bytes) = (vec![], vec![], vec![]);
     object.meta = wasmkc_abi::object::Meta {
         imports: 0,
         traps: 0,
-        globals: 0,
+        slots: 0,
         passive: 0,
         data: 0,
-        shadow_sp_global: u32::MAX,
+        shadow_sp_slot: u32::MAX,
         ..object.meta
     };
     object.sections = |s| s.retain(|s| !s.bytes.is_empty());

@@ -3,14 +3,14 @@
 //!
 //! ```text
 //! Program::load ── wasmkc_core::load over arena.rs (mmap, never writable and executable at once)
-//! Runner::new   ── one instance: block, memory, init entries (runner.rs)
-//! Runner::run   ── entry.rs: trampoline ──▶ generated code ──▶ helpers.rs
+//! Instance::new ── block, memories, init entries (instance.rs); Instance::call by export name
+//! Runner::run   ── packets (runner.rs) ── entry.rs: trampoline ──▶ generated code ──▶ helpers.rs
 //! ```
 //!
 //! Design principles:
 //! 1. What decides about an object or a packet is in `wasmkc-core` or done as the kernel's glue does it.
 //! 2. A program's code runs only after its signature was found good, or in the process that compiled it.
-//! 3. `unsafe` stands in `arena.rs`, `entry.rs`, `helpers.rs` and one call in `runner.rs`; all else forbids it.
+//! 3. `unsafe` stands in `arena.rs`, `entry.rs`, `helpers.rs` and one call in `instance.rs`; all else forbids it.
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
@@ -20,11 +20,13 @@ compile_error!("generated code runs on x86_64 Linux only; Pulley bytecode for ot
 mod arena;
 mod entry;
 mod helpers;
+mod instance;
 mod program;
 mod report;
 mod runner;
 
 pub use helpers::{LOG_BURST, LOG_INTERVAL};
+pub use instance::{CallError, Called, Grant, Instance, StartError};
 pub use program::Program;
 pub use report::{Counters, Trap};
-pub use runner::{AfterTrap, Options, Outcome, Runner, StartError};
+pub use runner::{AfterTrap, Options, Outcome, Runner};

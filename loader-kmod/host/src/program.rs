@@ -70,6 +70,11 @@ impl Program {
         self.inner.trap_site(address)
     }
 
+    /// Names and signatures of what can be called (see `wasmkc_abi::object::VALUE_TYPES`).
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inner.exports()
+    }
+
     pub(crate) fn core(&self) -> &wasmkc_core::Program<Host> {
         &self.inner
     }

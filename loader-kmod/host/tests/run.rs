@@ -115,7 +115,7 @@ const COUNT: [u8; 33] = [
 #[test]
 fn a_trap_restores_the_shadow_stack_pointer_and_keeps_the_rest() {
     let mut object = with_body(&COUNT, &[(27, "wkc_trap")]);
-    object.globals = vec![9, 0x1_0000];
+    object.slots = vec![9, 0x1_0000];
     let mut runner = Runner::new(&program(&object), Options::default()).unwrap();
     assert_eq!(runner.run(&mut []).trap, Some(TrapCode::Unreachable));
     assert_eq!(runner.run(&mut []).trap, Some(TrapCode::BadVerdict), "global 0 was kept at 10");
@@ -141,8 +141,8 @@ fn a_trap_restores_the_shadow_stack_pointer_and_keeps_the_rest() {
 #[test]
 fn reset_makes_the_instance_anew() {
     let mut object = with_body(&COUNT, &[(27, "wkc_trap")]);
-    object.globals = vec![8, 0];
-    object.meta.shadow_sp_global = NONE;
+    object.slots = vec![8, 0];
+    object.meta.shadow_sp_slot = NONE;
     let options = Options { after_trap: AfterTrap::Reset, ..Options::default() };
     let mut runner = Runner::new(&program(&object), options).unwrap();
     for _ in 0..3 {
@@ -160,7 +160,7 @@ fn init_runs_once_before_the_first_packet() {
     object.text[19..51].fill(0xcc);
     object.relas.drain(0..3);
     object.relas.insert(0, common::Rela { offset: 15, kind: R_X86_64_PLT32, symbol: 2, addend: -4 });
-    object.globals[0] = 1;
+    object.slots[0] = 1;
     let mut runner = Runner::new(&program(&object), Options::default()).unwrap();
     assert_eq!(runner.run(&mut []).verdict, Verdict::Pass);
     assert_eq!(runner.run(&mut []).verdict, Verdict::Pass);

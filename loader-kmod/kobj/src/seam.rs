@@ -7,7 +7,7 @@ use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
 
-use wasmkc_abi::control::TrapRecord;
+use wasmkc_abi::control::{Export, TrapRecord};
 use wasmkc_abi::limits::WASM_PAGE;
 use wasmkc_abi::vmctx::Instance;
 use wasmkc_core::{Info, Program};
@@ -35,18 +35,20 @@ pub struct ImageInfo {
     memory_min: u32,
     memory_max: u32,
     instance_bytes: u32,
-    shadow_sp_global: u32,
+    shadow_sp_slot: u32,
+    transfer: u32,
     stack_bound: u32,
+    pad: u32,
     text_sha256: [u8; 32],
 }
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(size_of::<ImageInfo>() == 120);
+    assert!(size_of::<ImageInfo>() == 128);
     assert!(offset_of!(ImageInfo, entry_init) == 8);
     assert!(offset_of!(ImageInfo, fuel) == 32);
     assert!(offset_of!(ImageInfo, text_size) == 56);
-    assert!(offset_of!(ImageInfo, text_sha256) == 88);
+    assert!(offset_of!(ImageInfo, text_sha256) == 96);
 };
 
 impl From<Info> for ImageInfo {
@@ -63,8 +65,10 @@ impl From<Info> for ImageInfo {
             memory_min: i.memory_min,
             memory_max: i.memory_max,
             instance_bytes: i.instance_bytes,
-            shadow_sp_global: i.shadow_sp_global,
+            shadow_sp_slot: i.shadow_sp_slot,
+            transfer: i.transfer,
             stack_bound: i.stack_bound,
+            pad: 0,
             text_sha256: i.text_sha256,
         }
     }
@@ -192,6 +196,54 @@ pub unsafe extern "C" fn wkc_core_instantiate(program: *const KernelProgram, ins
     // Sizes can only be wrong where C passed no memory to a program that has some: the block then stays as it
     // was, zeroed, and every access of its code is out of bounds.
     let _ = program.0.instantiate(block, memory);
+}
+
+/// Finds export `name`: 0 with its entry and the numbers of its parameters and results, or -ENOENT. Any context.
+///
+/// # Safety
+/// `program` is null or live; `name` is null or has `len` bytes; `entry` and `values` are null or valid for a write,
+/// `values` of two numbers.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_export(
+    program: *const KernelProgram,
+    name: *const u8,
+    len: usize,
+    entry: *mut u64,
+    values: *mut [u32; 2],
+) -> i32 {
+    // SAFETY: null or live by the caller's contract.
+    let Some(program) = (unsafe { program.as_ref() }) else { return -EINVAL };
+    if name.is_null() || len > isize::MAX as usize {
+        return -EINVAL;
+    }
+    // SAFETY: not null, and `len` readable bytes by the caller's contract.
+    let name = unsafe { core::slice::from_raw_parts(name, len) };
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(entry) = (unsafe { entry.as_mut() }) else { return -EINVAL };
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(values) = (unsafe { values.as_mut() }) else { return -EINVAL };
+    let found = core::str::from_utf8(name).ok().and_then(|name| program.0.export(name));
+    let Some((address, signature)) = found else { return -ENOENT };
+    *entry = address;
+    // a signature is a text of 256 bytes at most
+    *values = [signature.params.len() as u32, signature.results.len() as u32];
+    0
+}
+
+/// Describes export `index`: 0, or -ENOENT behind the last. Any context.
+///
+/// # Safety
+/// `program` is null or live; `record` is null or valid and exclusive.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_export_at(program: *const KernelProgram, index: usize, record: *mut Export) -> i32 {
+    // SAFETY: null or live by the caller's contract.
+    let Some(program) = (unsafe { program.as_ref() }) else { return -EINVAL };
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(record) = (unsafe { record.as_mut() }) else { return -EINVAL };
+    let Some((name, signature)) = program.0.exports().nth(index) else { return -ENOENT };
+    message(&mut record.name, &name);
+    message(&mut record.signature, &signature);
+    0
 }
 
 /// Explains a trap: 0, or -ENOENT for an address that is no trap site. Any context.

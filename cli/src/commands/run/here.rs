@@ -64,7 +64,7 @@ impl Engine for Here {
 }
 
 /// An object that a given certificate vouches for, or a filter compiled here and now.
-fn program(file: &Path, args: &Run) -> Result<Program> {
+pub fn program(file: &Path, args: &Run) -> Result<Program> {
     let bytes = read_file(file, MAX_WASM)?;
     let name = file.display();
     if !bytes.starts_with(b"\x7fELF") {

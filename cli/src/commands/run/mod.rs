@@ -2,6 +2,7 @@
 
 mod engine;
 mod here;
+mod invoke;
 mod loaded;
 
 use crate::args::Run;
@@ -17,9 +18,13 @@ use wasmkc_abi::trap::TRAPS;
 use wasmkc_abi::verdict::{VERDICTS, Verdict};
 use wasmkc_host::Counters;
 
-/// Judges every packet.
+/// Judges every packet, or calls one function.
 pub fn run(args: &Run, json: bool) -> Result<()> {
-    let mut capture = Capture::open(&args.pcap)?;
+    let Some(pcap) = &args.pcap else {
+        let file = args.file.as_deref().ok_or_else(|| Error::usage("which filter? give its file"))?;
+        return invoke::run(file, args, json);
+    };
+    let mut capture = Capture::open(pcap)?;
     let mut engine: Box<dyn Engine> = match (&args.loaded, &args.file) {
         (Some(name), _) => Box::new(Loaded::new(name)?),
         (None, Some(file)) => Box::new(Here::new(file, args)?),

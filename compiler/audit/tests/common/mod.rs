@@ -10,7 +10,7 @@ use object::{
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::object::{
     EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32,
-    SECTION_FUNCS, SECTION_GLOBALS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
+    SECTION_FUNCS, SECTION_SLOTS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
 };
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
 
@@ -175,7 +175,7 @@ impl Kwo {
             stack_bound: NONE,
             memory_min: 1,
             memory_max: 1,
-            shadow_sp_global: NONE,
+            shadow_sp_slot: NONE,
             ..Meta::default()
         };
         Self {
@@ -260,7 +260,7 @@ impl Kwo {
             (SECTION_IMPORTS, imports),
             (SECTION_FUNCS, funcs),
             (SECTION_TRAPS, traps),
-            (SECTION_GLOBALS, Vec::new()),
+            (SECTION_SLOTS, Vec::new()),
             (SECTION_STRINGS, strings),
         ];
         for (name, bytes) in tables {

@@ -6,7 +6,9 @@
 use std::sync::{Arc, Mutex};
 
 use wasmkc_abi::helper::Helper;
-use wasmkc_abi::object::{self as o, DataRow, FuncRow, ImportRow, Meta, NONE, PassiveRow, TrapRow};
+use wasmkc_abi::object::{
+    self as o, DataRow, ExportRow, FuncRow, ImportRow, MemoryRow, Meta, NONE, PassiveRow, TrapRow,
+};
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR};
 use wasmkc_core::{Arena, Error, Platform, Program, Symbol};
 
@@ -79,7 +81,9 @@ pub struct Object {
     pub imports: Vec<ImportRow>,
     pub funcs: Vec<FuncRow>,
     pub traps: Vec<TrapRow>,
-    pub globals: Vec<u64>,
+    pub slots: Vec<u64>,
+    pub memories: Vec<MemoryRow>,
+    pub exports: Vec<ExportRow>,
     pub passive: Vec<PassiveRow>,
     pub data: Vec<DataRow>,
     pub data_bytes: Vec<u8>,
@@ -114,14 +118,15 @@ impl Default for Object {
                 stack_bound: 64,
                 memory_min: 1,
                 memory_max: 2,
-                globals: 2,
+                slots: 2,
                 passive: 1,
                 data: 1,
-                shadow_sp_global: 1,
+                shadow_sp_slot: 1,
                 name: 1,
                 functions: 2,
                 traps: 1,
                 imports: 1,
+                transfer: NONE,
                 ..Meta::default()
             },
             text: TEXT.to_vec(),
@@ -138,9 +143,11 @@ impl Default for Object {
                 FuncRow { text_offset: INIT, size: 26, name: 12, wasm_index: 2 },
             ],
             traps: vec![TrapRow { site: TRAP_SITE, function: 0, wasm_offset: 0x99, code: 10, file: 17, line: 35 }],
-            globals: vec![7, 0x1_0000],
+            slots: vec![7, 0x1_0000],
+            memories: Vec::new(),
+            exports: Vec::new(),
             passive: vec![PassiveRow { offset: 8, size: 4 }],
-            data: vec![DataRow { memory_offset: 16, offset: 16, size: 5 }],
+            data: vec![DataRow { memory_offset: 16, offset: 24, size: 5, memory: 0, reserved: 0 }],
             data_bytes: b"hello".to_vec(),
             strings: b"\0sample\0xdp\0init\0filter.c\0".to_vec(),
             relas: vec![
@@ -202,7 +209,9 @@ impl Object {
             Section::new(o::SECTION_IMPORTS, 0, &rows(self.imports.iter().map(ImportRow::write))),
             Section::new(o::SECTION_FUNCS, 0, &rows(self.funcs.iter().map(FuncRow::write))),
             Section::new(o::SECTION_TRAPS, 0, &rows(self.traps.iter().map(TrapRow::write))),
-            Section::new(o::SECTION_GLOBALS, 0, &rows(self.globals.iter().map(|g| g.to_le_bytes()))),
+            Section::new(o::SECTION_SLOTS, 0, &rows(self.slots.iter().map(|g| g.to_le_bytes()))),
+            Section::new(o::SECTION_MEMORIES, 0, &rows(self.memories.iter().map(MemoryRow::write))),
+            Section::new(o::SECTION_EXPORTS, 0, &rows(self.exports.iter().map(ExportRow::write))),
             Section::new(o::SECTION_PASSIVE, 0, &rows(self.passive.iter().map(PassiveRow::write))),
             Section::new(o::SECTION_DATA, 0, &data),
             Section::new(o::SECTION_STRINGS, 0, &self.strings),

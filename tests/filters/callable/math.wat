@@ -1,0 +1,16 @@
+;; Functions to call; nothing for packets.
+(module
+  (global $calls (mut i32) (i32.const 0))
+  (func (export "add") (param i64 i64) (result i64) (i64.add (local.get 0) (local.get 1)))
+  (func (export "hypot") (param f64 f64) (result f64)
+    (f64.sqrt (f64.add (f64.mul (local.get 0) (local.get 0)) (f64.mul (local.get 1) (local.get 1)))))
+  (func (export "mean") (param f32 f32) (result f32)
+    (f32.div (f32.add (local.get 0) (local.get 1)) (f32.const 2)))
+  (func (export "four") (param i32) (result i32 i64 f32 f64)
+    (local.get 0) (i64.extend_i32_s (local.get 0)) (f32.convert_i32_s (local.get 0)) (f64.convert_i32_s (local.get 0)))
+  (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "to_int") (param f64) (result i32) (i32.trunc_f64_s (local.get 0)))
+  (func (export "spin") (loop (br 0)))
+  (func $sink (export "sink") (call $sink))
+  (func (export "calls") (result i32)
+    (global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls)))

@@ -17,6 +17,10 @@ pub const DEFAULT_GROW_PAGES: u32 = 32;
 pub const MAX_GLOBALS: u32 = 1024;
 /// Most slots of an instance (2 MiB): globals, tables, further memories, the transfer area.
 pub const MAX_SLOTS: u32 = 262_144;
+/// Most elements that the tables of a module have together at start.
+pub const MAX_TABLE_ELEMENTS: u32 = 65_536;
+/// Most elements that a table can grow to.
+pub const MAX_GROWN_ELEMENTS: u32 = 16_384;
 /// Most memories in a module.
 pub const MAX_MEMORIES: u32 = 64;
 /// Most exports that can be called.

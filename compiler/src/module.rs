@@ -17,7 +17,7 @@ pub enum Import {
     Helper(&'static Helper),
 }
 
-/// The linear memory.
+/// A linear memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
     /// Pages at start.
@@ -26,19 +26,59 @@ pub struct Memory {
     pub max: u32,
     /// Whether some instruction grows it, so that its size is read at run time.
     pub grows: bool,
+    /// Whether its addresses are i64.
+    pub wide: bool,
 }
 
-/// A table: its elements never change.
+/// A reference as a number: 0 is null, a function is its index plus one, an external reference its holder's
+/// number plus one. There is no address in it.
+pub type Reference = u64;
+
+/// The reference of function `index`.
+pub fn function_reference(index: u32) -> Reference {
+    u64::from(index) + 1
+}
+
+/// The function that a reference of type `funcref` is.
+pub fn referenced_function(reference: Reference) -> Option<u32> {
+    u32::try_from(reference.checked_sub(1)?).ok()
+}
+
+/// A table.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    /// Function of each element; `None` is null.
-    pub elements: Vec<Option<u32>>,
+    /// Its elements at start.
+    pub elements: Vec<Reference>,
+    /// Elements that it can ever have; their number at start unless it grows.
+    pub max: u32,
+    /// Whether some instruction grows it, so that its size is read at run time.
+    pub grows: bool,
+    /// Whether its indices are i64.
+    pub wide: bool,
+    /// Whether something may change it.
+    pub changes: bool,
+    /// First of its slots, its size and then its elements; without it all uses are known at compile time.
+    pub slot: Option<u32>,
+}
+
+/// An element segment.
+#[derive(Clone, Debug)]
+pub enum Elements {
+    /// Copied at instantiation, or declared only; of length zero for `table.init`.
+    Dropped,
+    /// Copied by `table.init` until dropped.
+    Passive {
+        /// Index among the passive ones.
+        index: u32,
+        /// Its elements.
+        items: Vec<Reference>,
+    },
 }
 
 /// A global with its initial value.
 #[derive(Clone, Copy, Debug)]
 pub struct Global {
-    /// `I32` or `I64`.
+    /// A number's or a reference's type.
     pub ty: ValType,
     /// Whether it may be set.
     pub mutable: bool,
@@ -51,6 +91,8 @@ pub struct Global {
 pub enum Data<'a> {
     /// Copied at instantiation; of length zero for `memory.init`.
     Active {
+        /// Index of the memory.
+        memory: u32,
         /// First byte written.
         start: u64,
         /// Its bytes.
@@ -94,9 +136,16 @@ pub struct Export {
     pub function: u32,
 }
 
+/// Slots of a memory behind the first: address, bytes in use, bytes reserved.
+pub const MEMORY_SLOTS: u32 = 3;
+
 /// Where things are among the slots of an instance, of eight bytes each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slots {
+    /// First slot of the memories behind the first: address, bytes in use and bytes reserved of each.
+    pub memories: u32,
+    /// First slot of the lengths that passive element segments have left. Between the two are the tables.
+    pub elements: u32,
     /// First slot of the transfer area: arguments and results of exports, and results that find no register.
     pub transfer: u32,
     /// Its slots.
@@ -104,7 +153,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// All slots; the passive segments' lengths follow.
+    /// All slots; the passive data segments' lengths follow.
     pub fn total(&self) -> u32 {
         self.transfer + self.transfer_len
     }
@@ -126,10 +175,14 @@ pub struct Module<'a> {
     pub imports: Vec<Import>,
     /// Whether some imported helper moves the packet, so that its place is read anew each time.
     pub moves_packet: bool,
-    /// The memory.
-    pub memory: Option<Memory>,
+    /// The memories.
+    pub memories: Vec<Memory>,
     /// The tables.
     pub tables: Vec<Table>,
+    /// The element segments.
+    pub elements: Vec<Elements>,
+    /// Functions that a reference may be, ascending.
+    pub referenced: Vec<u32>,
     /// The globals.
     pub globals: Vec<Global>,
     /// The data segments.
@@ -168,6 +221,24 @@ impl<'a> Module<'a> {
         Place { name: self.names.get(&index).cloned().unwrap_or_default(), index, offset }
     }
 
+    /// The memory that `xdp` and `kernel` work on.
+    pub fn memory(&self) -> Option<Memory> {
+        self.memories.first().copied()
+    }
+
+    /// First slot of memory `index`, which is behind the first.
+    pub fn memory_slot(&self, index: u32) -> u32 {
+        self.slots.memories + (index - 1) * MEMORY_SLOTS
+    }
+
+    /// The passive element segments in the order of their index.
+    pub fn passive_elements(&self) -> impl Iterator<Item = &[Reference]> {
+        self.elements.iter().filter_map(|e| match e {
+            Elements::Passive { items, .. } => Some(items.as_slice()),
+            Elements::Dropped => None,
+        })
+    }
+
     /// The passive data segments in the order of their index.
     pub fn passive(&self) -> impl Iterator<Item = &'a [u8]> {
         self.data.iter().filter_map(|d| match d {
@@ -176,10 +247,10 @@ impl<'a> Module<'a> {
         })
     }
 
-    /// The active data segments that write something: start and bytes.
-    pub fn active(&self) -> impl Iterator<Item = (u64, &'a [u8])> {
+    /// The active data segments that write something: memory, start and bytes.
+    pub fn active(&self) -> impl Iterator<Item = (u32, u64, &'a [u8])> {
         self.data.iter().filter_map(|d| match d {
-            Data::Active { start, bytes } if !bytes.is_empty() => Some((*start, *bytes)),
+            Data::Active { memory, start, bytes } if !bytes.is_empty() => Some((*memory, *start, *bytes)),
             _ => None,
         })
     }

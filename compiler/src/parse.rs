@@ -6,7 +6,9 @@
 mod constant;
 mod entries;
 mod memory;
+mod slots;
 mod tables;
+mod uses;
 
 use std::collections::HashMap;
 
@@ -23,6 +25,8 @@ use crate::{
     names::{self, NameSection},
 };
 
+pub use slots::initial as initial_slots;
+
 /// What the sections say before it is brought together.
 #[derive(Default)]
 struct Sections<'a> {
@@ -30,6 +34,7 @@ struct Sections<'a> {
     names: NameSection,
     exports: Vec<wasmparser::Export<'a>>,
     memories: Vec<(usize, wasmparser::MemoryType)>,
+    tables: Vec<wasmparser::Table<'a>>,
     elements: Vec<(usize, wasmparser::Element<'a>)>,
     data: Vec<(usize, wasmparser::Data<'a>)>,
     start: Option<u32>,
@@ -48,16 +53,17 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, Compil
     for export in s.exports.iter().filter(|e| e.kind == ExternalKind::Func) {
         s.module.names.entry(export.index).or_insert_with(|| names::printable(export.name));
     }
-    s.module.memory = memory::memory(&s, options)?;
+    let uses = uses::Uses::of(&s)?;
+    s.module.memories = memory::memories(&s, &uses, options)?;
     s.module.data = memory::data(&s)?;
-    tables::fill(&mut s)?;
+    tables::fill(&mut s, &uses)?;
     check_imports_have_memory(&s.module)?;
     s.module.entries = entries::entries(&s)?;
     s.module.exports = entries::exports(&s)?;
     if s.module.entries.xdp.is_none() && s.module.exports.is_empty() {
         return Err(CompileError::NoXdp);
     }
-    s.module.slots = entries::slots(&s.module);
+    slots::lay_out(&mut s.module, &uses);
     s.module.shadow_sp = entries::shadow_stack_pointer(&s);
     check_counts(&s.module)?;
     Ok(s.module)
@@ -68,12 +74,16 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, Compil
 pub fn functions(wasm: &'static [u8]) -> Result<Module<'static>, CompileError> {
     let mut s = Sections::default();
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            payload @ (Payload::TypeSection(_)
-            | Payload::FunctionSection(_)
-            | Payload::ExportSection(_)
-            | Payload::CodeSectionEntry(_)) => s.section(payload)?,
-            _ => {}
+        let payload = payload?;
+        let wanted = matches!(
+            payload,
+            Payload::TypeSection(_)
+                | Payload::FunctionSection(_)
+                | Payload::ExportSection(_)
+                | Payload::CodeSectionEntry(_)
+        );
+        if wanted {
+            s.section(payload)?;
         }
     }
     s.module.exports = entries::exports(&s)?;
@@ -177,19 +187,17 @@ impl<'a> Sections<'a> {
 
     fn global(&mut self, offset: usize, global: &wasmparser::Global<'_>) -> Result<(), CompileError> {
         let index = self.module.globals.len();
-        if !matches!(global.ty.content_type, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64) {
-            let what = format!("global {index} of type {}", global.ty.content_type);
-            return Err(CompileError::Unsupported { what, offset, advice: "; use numbers" });
+        let ty = global.ty.content_type;
+        let number = matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
+        if !number && ty != ValType::FUNCREF && ty != ValType::EXTERNREF {
+            let what = format!("global {index} of type {ty}");
+            return Err(CompileError::Unsupported { what, offset, advice: "; use numbers, funcref or externref" });
         }
         if global.ty.shared {
             return Err(unsupported("a shared global", offset));
         }
-        let init = constant::number(&global.init_expr, &self.module.globals)?;
-        self.module.globals.push(crate::module::Global {
-            ty: global.ty.content_type,
-            mutable: global.ty.mutable,
-            init,
-        });
+        let init = constant::value(&global.init_expr, &self.module.globals)?;
+        self.module.globals.push(crate::module::Global { ty, mutable: global.ty.mutable, init });
         Ok(())
     }
 }
@@ -200,7 +208,7 @@ fn unsupported(what: &str, offset: usize) -> CompileError {
 
 fn check_imports_have_memory(module: &Module<'_>) -> Result<(), CompileError> {
     use wasmkc_abi::{helper::Arg, packet::PACKET_OPS, packet::PacketOp};
-    if module.memory.is_some() {
+    if module.memory().is_some() {
         return Ok(());
     }
     for import in &module.imports {
@@ -220,6 +228,7 @@ fn check_counts(module: &Module<'_>) -> Result<(), CompileError> {
     let limit = |what: &str, found: usize, limit: u32| CompileError::check_limit(what, found as u64, limit.into());
     limit("functions", module.functions.len(), limits::MAX_FUNCTIONS)?;
     limit("globals", module.globals.len(), limits::MAX_GLOBALS)?;
+    limit("slots of an instance", module.slots.total() as usize, limits::MAX_SLOTS)?;
     limit("passive data segments", module.passive().count(), limits::MAX_PASSIVE_SEGMENTS)?;
     limit("active data segments", module.active().count(), limits::MAX_DATA_SEGMENTS)
 }

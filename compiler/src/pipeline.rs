@@ -34,7 +34,7 @@ pub struct Report {
     pub rodata_bytes: u32,
     /// Bytes of stack that a run can use; `None` if something recurses, so that the checks bound it.
     pub stack_bound: Option<u32>,
-    /// Pages of memory at start and at most.
+    /// Pages of all memories at start and at most.
     pub memory_pages: (u32, u32),
     /// Names of the helpers imported.
     pub helpers: Vec<&'static str>,
@@ -128,7 +128,7 @@ fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: 
         text_bytes: image.text.len() as u32,
         rodata_bytes: image.rodata.len() as u32,
         stack_bound: image.stack_bound,
-        memory_pages: module.memory.map_or((0, 0), |m| (m.min, m.max)),
+        memory_pages: module.memories.iter().fold((0, 0), |(min, max), m| (min + m.min, max + m.max)),
         helpers: module.helpers().iter().map(|h| h.name).collect(),
         trap_sites: tables.traps.len() as u32,
         fuel: options.fuel,

@@ -117,11 +117,31 @@ fn memory_above_the_limit() {
 
 #[test]
 fn memories_of_other_kinds() {
-    for (memory, what) in
-        [("(memory i64 1)", "64-bit"), ("(memory 1 1 shared)", "shared"), ("(memory 1) (memory 1)", "second")]
-    {
-        says(&refuse(&format!("(module {memory} {XDP})")), Blame::Unsupported, &[what, "offset 0x"]);
-    }
+    says(&refuse(&format!("(module (memory 1 1 shared) {XDP})")), Blame::Unsupported, &["shared", "offset 0x"]);
+}
+
+#[test]
+fn memories_that_are_too_many_together() {
+    let error = refuse(&format!("(module (memory 128) (memory i64 129) {XDP})"));
+    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 257, limit: 256 }), "{error}");
+    let error = refuse(&format!("(module {} {XDP})", "(memory 0)".repeat(65)));
+    says(&error, Blame::Limit, &["memories", "65", "64"]);
+    let error = refuse(&format!("(module (memory i64 1) (data (i64.const -1) \"ab\") {XDP})"));
+    assert!(matches!(error, CompileError::SegmentOutOfBounds { kind: "data", .. }), "{error}");
+    let error = refuse(&format!("(module (memory 1) (memory 0) (data (memory 1) (i32.const 0) \"a\") {XDP})"));
+    assert!(matches!(error, CompileError::SegmentOutOfBounds { size: 0, .. }), "{error}");
+}
+
+#[test]
+fn tables_that_are_too_large() {
+    let error = refuse(&format!("(module (table 40000 externref) (table 40000 externref) {XDP})"));
+    says(&error, Blame::Limit, &["elements of all tables", "80000", "65536"]);
+    // Each within its limits, but not together.
+    let tables = "(table 0 externref)".repeat(17);
+    let grow = |n: usize| format!("(drop (table.grow {n} (ref.null extern) (i32.const 1)))");
+    let grows: String = (0..17).map(grow).collect();
+    let error = refuse(&format!("(module {tables} (func {grows}) {XDP})"));
+    says(&error, Blame::Limit, &["slots of an instance", "262144"]);
 }
 
 #[test]
@@ -129,18 +149,27 @@ fn simd_and_other_proposals_by_name() {
     for (body, name) in [
         ("(drop (v128.const i64x2 0 0))", "`v128.const`"),
         ("(drop (i32.atomic.load (i32.const 0)))", "`i32.atomic.load`"),
-        ("(drop (ref.null func))", "`ref.null`"),
-        ("(table.set 0 (i32.const 0) (ref.null func))", "`ref.null`"),
-        ("(drop (table.size 0))", "`table.size`"),
-        ("(table.copy (i32.const 0) (i32.const 0) (i32.const 0))", "`table.copy`"),
-        ("(elem.drop 0)", "`elem.drop`"),
+        ("(drop (ref.null any))", "`ref.null`"),
+        ("(drop (ref.as_non_null (ref.null func)))", "`ref.as_non_null`"),
+        ("(drop (ref.i31 (i32.const 0)))", "`ref.i31`"),
+        ("(call_ref $t (ref.func $f))", "`call_ref`"),
+        ("(return_call_ref $t (ref.func $f))", "`return_call_ref`"),
+        ("(throw_ref (ref.null exn))", "`ref.null`"),
         ("(return_call $f)", "`return_call`"),
     ] {
-        let error = refuse(&format!("(module (memory 1) (table 1 funcref) (elem func $f) (func $f {body}) {XDP})"));
+        let error = refuse(&format!(
+            "(module (memory 1) (type $t (func)) (table 1 funcref) (elem func $f) (func $f {body}) {XDP})"
+        ));
         says(&error, Blame::Unsupported, &[name, "`f` (index 0)", "offset 0x"]);
     }
     says(&refuse(&format!("(module (tag) {XDP})")), Blame::Unsupported, &["exception tag"]);
-    says(&refuse(&format!("(module (table 1 externref) {XDP})")), Blame::Unsupported, &["externref"]);
+    says(&refuse(&format!("(module (table 1 anyref) {XDP})")), Blame::Unsupported, &["table of anyref", "offset 0x"]);
+    let error = refuse(&format!("(module (global anyref (ref.null any)) {XDP})"));
+    says(&error, Blame::Unsupported, &["global 0 of type anyref", "externref"]);
+    let error = refuse(&format!("(module (elem (ref func) (ref.func $f)) (func $f) {XDP})"));
+    says(&error, Blame::Unsupported, &["an element segment of (ref func)", "offset 0x"]);
+    let error = refuse(&format!("(module (func (param (ref null struct))) {XDP})"));
+    says(&error, Blame::Unsupported, &["structref", "funcref", "function 0"]);
 }
 
 #[test]
@@ -150,7 +179,7 @@ fn code_that_is_not_reached_is_refused_like_any_other() {
         ("(drop (select (result v128) (unreachable) (unreachable) (i32.const 1)))", "v128", "SIMD"),
         ("(drop (block (result v128) (unreachable)))", "v128", "SIMD"),
         ("(call_indirect (param v128) (unreachable) (i32.const 0))", "v128", "SIMD"),
-        ("(table.set 0 (i32.const 0) (unreachable))", "`table.set`", "tables cannot change"),
+        ("(drop (block (result anyref) (unreachable)))", "anyref", "only numbers, funcref and externref"),
         ("(block (try_table (catch_all 0)))", "`try_table`", ""),
     ] {
         let error = refuse(&format!("(module (memory 1) (table 1 funcref) (func $f (return) {body}) {XDP})"));

@@ -47,7 +47,7 @@ pub enum RelocationKind {
 pub struct Image {
     /// Instructions and `int3`.
     pub text: Vec<u8>,
-    /// Constants, then passive segments.
+    /// Constants, then passive data and element segments.
     pub rodata: Vec<u8>,
     /// Offset and length in `.rodata` of each passive segment.
     pub passive: Vec<(u32, u32)>,
@@ -97,6 +97,12 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
         passive.push((rodata.len() as u32, bytes.len() as u32));
         rodata.extend_from_slice(bytes);
     }
+    let mut elements = Vec::new();
+    for items in module.passive_elements() {
+        rodata.resize(rodata.len().next_multiple_of(ALIGN), 0);
+        elements.push(rodata.len() as u32);
+        rodata.extend(items.iter().flat_map(|item| item.to_le_bytes()));
+    }
     CompileError::check_limit("bytes of constants", rodata.len() as u64, MAX_RODATA_BYTES.into())?;
 
     let mut relocations = Vec::new();
@@ -107,6 +113,9 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
                 Target::Constant(offset) => (RelocationKind::Rodata, i64::from(constants + offset) + fixup.addend),
                 Target::Symbol(Symbol::Passive(n)) => {
                     (RelocationKind::Rodata, i64::from(passive[n as usize].0) + fixup.addend)
+                }
+                Target::Symbol(Symbol::Elements(n)) => {
+                    (RelocationKind::Rodata, i64::from(elements[n as usize]) + fixup.addend)
                 }
                 Target::Symbol(symbol) => match symbol.undefined() {
                     Some(name) => (RelocationKind::Undefined(name), fixup.addend),

@@ -39,6 +39,7 @@ pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8
     section(abi::SECTION_FUNCS, &rows(tables.functions.iter().map(abi::FuncRow::write)));
     section(abi::SECTION_TRAPS, &rows(tables.traps.iter().map(abi::TrapRow::write)));
     section(abi::SECTION_SLOTS, &rows(tables.slots.iter().map(|g| g.to_le_bytes())));
+    section(abi::SECTION_MEMORIES, &rows(tables.memories.iter().map(abi::MemoryRow::write)));
     section(abi::SECTION_EXPORTS, &rows(tables.exports.iter().map(abi::ExportRow::write)));
     section(abi::SECTION_PASSIVE, &rows(tables.passive.iter().map(abi::PassiveRow::write)));
     section(abi::SECTION_DATA, &tables.data);

@@ -4,13 +4,13 @@ use wasmkc_abi::{
     ABI_MAJOR, ABI_MINOR,
     object::{
         DataRow, EM_X86_64, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_CALL,
-        HOOK_XDP, ImportRow, MAGIC, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
+        HOOK_XDP, ImportRow, MAGIC, MemoryRow, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
     },
 };
 use wasmparser::{FuncType, ValType};
 
 use super::strings::Strings;
-use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, translate::Symbol};
+use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, parse, translate::Symbol};
 
 /// The records, still as structs.
 pub struct Tables {
@@ -26,6 +26,8 @@ pub struct Tables {
     pub traps: Vec<TrapRow>,
     /// `.wkc.slots`
     pub slots: Vec<u64>,
+    /// `.wkc.memories`
+    pub memories: Vec<MemoryRow>,
     /// `.wkc.exports`
     pub exports: Vec<ExportRow>,
     /// `.wkc.passive`
@@ -53,7 +55,14 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
             reserved: 0,
         })
         .collect();
-    let slots: Vec<u64> = module.globals.iter().map(|g| g.init).collect();
+    let slots = parse::initial_slots(module);
+    let memories: Vec<MemoryRow> = module
+        .memories
+        .iter()
+        .enumerate()
+        .skip(1)
+        .map(|(n, m)| MemoryRow { slot: module.memory_slot(n as u32), min: m.min, max: m.max, reserved: 0 })
+        .collect();
     let passive: Vec<PassiveRow> =
         image.passive.iter().map(|(offset, size)| PassiveRow { offset: *offset, size: *size }).collect();
     let start = |symbol| {
@@ -73,8 +82,8 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
     let mut flags = 0;
     for (bit, set) in [
         (FLAG_AUTHOR_TRUSTED, options.author_trusted),
-        (FLAG_MEMORY_GROWS, module.memory.is_some_and(|m| m.grows)),
-        (FLAG_HAS_MEMORY, module.memory.is_some()),
+        (FLAG_MEMORY_GROWS, module.memories.iter().any(|m| m.grows)),
+        (FLAG_HAS_MEMORY, module.memory().is_some()),
     ] {
         flags |= if set { bit } else { 0 };
     }
@@ -91,8 +100,8 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         entry_init: entry(module.entries.init)?,
         fuel: options.fuel,
         stack_bound: image.stack_bound.unwrap_or(NONE),
-        memory_min: module.memory.map_or(0, |m| m.min),
-        memory_max: module.memory.map_or(0, |m| m.max),
+        memory_min: module.memory().map_or(0, |m| m.min),
+        memory_max: module.memory().map_or(0, |m| m.max),
         slots: module.slots.total(),
         passive: passive.len() as u32,
         data: module.active().count() as u32,
@@ -104,11 +113,13 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         imports: imports.len() as u32,
         producer: strings.add(crate::PRODUCER),
         exports: exports.len() as u32,
+        memories: memories.len() as u32,
         transfer: if module.slots.transfer_len == 0 { NONE } else { module.slots.transfer },
         ..Meta::default()
     };
     let data = data(module);
-    Ok(Tables { meta, imports, functions, names, traps, slots, exports, passive, data, strings: strings.into_bytes() })
+    let strings = strings.into_bytes();
+    Ok(Tables { meta, imports, functions, names, traps, slots, memories, exports, passive, data, strings })
 }
 
 fn hooks(module: &Module<'_>) -> u32 {
@@ -178,13 +189,13 @@ fn traps(image: &Image, lines: &Lines, strings: &mut Strings) -> Vec<TrapRow> {
 fn data(module: &Module<'_>) -> Vec<u8> {
     let mut offset = module.active().count() * DataRow::SIZE;
     let mut out = Vec::new();
-    for (start, bytes) in module.active() {
-        let row =
-            DataRow { memory_offset: start, offset: offset as u32, size: bytes.len() as u32, memory: 0, reserved: 0 };
+    for (memory, start, bytes) in module.active() {
+        let (offset_u32, size) = (offset as u32, bytes.len() as u32);
+        let row = DataRow { memory_offset: start, offset: offset_u32, size, memory, reserved: 0 };
         out.extend_from_slice(&row.write());
         offset += bytes.len();
     }
-    for (_, bytes) in module.active() {
+    for (.., bytes) in module.active() {
         out.extend_from_slice(bytes);
     }
     out

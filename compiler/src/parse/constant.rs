@@ -3,10 +3,13 @@
 use wasmparser::{ConstExpr, Operator};
 
 use super::unsupported;
-use crate::{CompileError, module::Global};
+use crate::{
+    CompileError,
+    module::{Global, function_reference},
+};
 
-/// Bits of a numeric expression, zero-extended.
-pub fn number(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileError> {
+/// Bits of an expression's value, zero-extended; a reference is its number.
+pub fn value(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileError> {
     let mut stack: Vec<u64> = Vec::new();
     for item in expr.get_operators_reader().into_iter_with_offsets() {
         let (op, offset) = item?;
@@ -23,6 +26,8 @@ pub fn number(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileEr
                 let global = globals.get(global_index as usize);
                 stack.push(global.ok_or_else(|| unsupported("a forward reference to a global", offset))?.init);
             }
+            Operator::RefFunc { function_index } => stack.push(function_reference(function_index)),
+            Operator::RefNull { .. } => stack.push(0),
             Operator::I32Add => binary(u32::wrapping_add, u64::wrapping_add, false),
             Operator::I32Sub => binary(u32::wrapping_sub, u64::wrapping_sub, false),
             Operator::I32Mul => binary(u32::wrapping_mul, u64::wrapping_mul, false),
@@ -37,22 +42,4 @@ pub fn number(expr: &ConstExpr<'_>, globals: &[Global]) -> Result<u64, CompileEr
         }
     }
     stack.pop().ok_or_else(|| CompileError::internal("parse", "constant expression without a value"))
-}
-
-/// Function of a reference expression: `ref.func` or `ref.null func`.
-pub fn reference(expr: &ConstExpr<'_>) -> Result<Option<u32>, CompileError> {
-    let mut value = None;
-    for item in expr.get_operators_reader().into_iter_with_offsets() {
-        let (op, offset) = item?;
-        match op {
-            Operator::RefFunc { function_index } => value = Some(function_index),
-            Operator::RefNull { .. } => value = None,
-            Operator::End => {}
-            other => {
-                let name = crate::names::operator(&format!("{other:?}"));
-                return Err(unsupported(&format!("`{name}` in an element segment"), offset));
-            }
-        }
-    }
-    Ok(value)
 }

@@ -6,8 +6,7 @@ use wasmparser::{ExternalKind, FuncType, ValType};
 use super::Sections;
 use crate::{
     CompileError,
-    isa::REGISTER_RESULTS,
-    module::{Entries, Export, Module, Slots},
+    module::{Entries, Export},
     names,
 };
 
@@ -45,15 +44,6 @@ pub fn exports(s: &Sections<'_>) -> Result<Vec<Export>, CompileError> {
     Ok(exports)
 }
 
-/// Lays out the slots of an instance: the globals, then the transfer area.
-pub fn slots(module: &Module<'_>) -> Slots {
-    let exported = module.exports.iter().map(|e| module.function_type(e.function));
-    let values = exported.map(|ty| ty.params().len().max(ty.results().len()));
-    let memory_results = module.types.iter().map(|ty| ty.results().len()).filter(|n| *n > REGISTER_RESULTS);
-    let transfer_len = values.chain(memory_results).max().unwrap_or(0) as u32;
-    Slots { transfer: module.globals.len() as u32, transfer_len }
-}
-
 fn entry(
     s: &Sections<'_>,
     name: &'static str,
@@ -82,7 +72,7 @@ pub fn shadow_stack_pointer(s: &Sections<'_>) -> Option<u32> {
     let named = s.names.globals.iter().find(|(_, name)| *name == "__stack_pointer").map(|(index, _)| *index);
     let exported =
         s.exports.iter().find(|e| e.kind == ExternalKind::Global && e.name == "__stack_pointer").map(|e| e.index);
-    let size = s.module.memory.map_or(0, |m| u64::from(m.min) * WASM_PAGE);
+    let size = s.module.memory().map_or(0, |m| u64::from(m.min) * WASM_PAGE);
     let first = s.module.globals.first().filter(|g| g.init > 0 && g.init <= size).map(|_| 0);
     named.or(exported).filter(mutable_i32).or(first.filter(mutable_i32))
 }

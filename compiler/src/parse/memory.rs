@@ -1,61 +1,53 @@
-//! The linear memory's limits and the data segments.
+//! The linear memories' limits and the data segments.
 
-use wasmkc_abi::limits::{DEFAULT_GROW_PAGES, MAX_MEMORY_PAGES, WASM_PAGE};
-use wasmparser::{DataKind, Operator};
+use wasmkc_abi::limits::{DEFAULT_GROW_PAGES, MAX_MEMORIES, MAX_MEMORY_PAGES, WASM_PAGE};
+use wasmparser::{DataKind, MemoryType};
 
-use super::{Sections, constant, unsupported};
+use super::{Sections, constant, unsupported, uses::Uses};
 use crate::{
     CompileError, Options,
     module::{Data, Memory},
 };
 
-/// The memory with the maximum that the loader will reserve.
+/// The memories with the maxima that the loader will reserve.
 ///
-/// A declared maximum above the limit is no error: `memory.grow` may fail at any size, so it fails at ours.
-pub fn memory(s: &Sections<'_>, options: &Options) -> Result<Option<Memory>, CompileError> {
-    let (offset, ty) = match s.memories.as_slice() {
-        [] => return Ok(None),
-        [one] => *one,
-        [_, (offset, _), ..] => return Err(unsupported("a second memory", *offset)),
-    };
-    if ty.memory64 {
-        return Err(unsupported("a 64-bit memory", offset));
-    }
-    if ty.shared {
-        return Err(unsupported("a shared memory", offset));
-    }
-    if ty.page_size_log2.is_some_and(|log2| 1 << log2 != WASM_PAGE) {
-        return Err(unsupported("a memory with pages of another size than 64 KiB", offset));
-    }
+/// A declared maximum above the limit is no error: `memory.grow` may fail at any size, so it fails at ours. What
+/// several memories could want beyond the limit together is divided among those that grow.
+pub fn memories(s: &Sections<'_>, uses: &Uses, options: &Options) -> Result<Vec<Memory>, CompileError> {
+    CompileError::check_limit("memories", s.memories.len() as u64, MAX_MEMORIES.into())?;
     let limit = options.max_memory_pages.unwrap_or(MAX_MEMORY_PAGES);
-    if ty.initial > limit.into() {
-        return Err(CompileError::MemoryTooLarge { pages: ty.initial, limit });
-    }
-    let min = ty.initial as u32;
-    let grows = grows(s)?;
-    let default = options.max_memory_pages.unwrap_or(DEFAULT_GROW_PAGES);
-    let max = match ty.maximum {
-        _ if !grows => min,
-        Some(max) => u32::try_from(max).map_or(limit, |max| max.min(limit)),
-        None => default.max(min),
-    };
-    Ok(Some(Memory { min, max, grows: grows && max > min }))
-}
-
-fn grows(s: &Sections<'_>) -> Result<bool, CompileError> {
-    for body in &s.module.bodies {
-        for op in body.get_operators_reader()? {
-            if matches!(op?, Operator::MemoryGrow { .. }) {
-                return Ok(true);
-            }
+    let mut pages = 0u64;
+    for (offset, ty) in &s.memories {
+        if ty.shared {
+            return Err(unsupported("a shared memory", *offset));
         }
+        if ty.page_size_log2.is_some_and(|log2| log2 != WASM_PAGE.trailing_zeros()) {
+            return Err(unsupported("a memory with pages of another size than 64 KiB", *offset));
+        }
+        pages = pages.saturating_add(ty.initial);
     }
-    Ok(false)
+    if pages > limit.into() {
+        return Err(CompileError::MemoryTooLarge { pages, limit });
+    }
+    let default = options.max_memory_pages.unwrap_or(DEFAULT_GROW_PAGES);
+    let wanted = |index: usize, ty: &MemoryType| match ty.maximum {
+        _ if !uses.grown_memories.contains(&(index as u32)) => 0,
+        Some(max) => u32::try_from(max).map_or(limit, |max| max.min(limit)).saturating_sub(ty.initial as u32),
+        None => default.saturating_sub(ty.initial as u32),
+    };
+    let more: Vec<u32> = s.memories.iter().enumerate().map(|(n, (_, ty))| wanted(n, ty)).collect();
+    let rest = limit - pages as u32;
+    let growing = more.iter().filter(|more| **more > 0).count() as u32;
+    let share = if more.iter().map(|more| u64::from(*more)).sum::<u64>() > rest.into() { rest / growing } else { rest };
+    let memory = |((_, ty), more): (&(usize, MemoryType), u32)| {
+        let (min, more) = (ty.initial as u32, more.min(share));
+        Memory { min, max: min + more, grows: more > 0, wide: ty.memory64 }
+    };
+    Ok(s.memories.iter().zip(more).map(memory).collect())
 }
 
-/// The data segments; an active one that lies outside the memory is refused.
+/// The data segments; an active one that lies outside its memory is refused.
 pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
-    let size = s.module.memory.map_or(0, |m| u64::from(m.min) * WASM_PAGE);
     let mut out = Vec::with_capacity(s.data.len());
     let mut passive = 0;
     for (index, (offset, segment)) in s.data.iter().enumerate() {
@@ -65,9 +57,10 @@ pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
                 passive += 1;
                 Data::Passive { index: passive - 1, bytes }
             }
-            DataKind::Active { offset_expr, .. } => {
-                let start = constant::number(offset_expr, &s.module.globals)?;
-                let end = start + bytes.len() as u64;
+            DataKind::Active { memory_index, offset_expr } => {
+                let size = u64::from(s.module.memories[*memory_index as usize].min) * WASM_PAGE;
+                let start = constant::value(offset_expr, &s.module.globals)?;
+                let end = start.saturating_add(bytes.len() as u64);
                 if end > size {
                     return Err(CompileError::SegmentOutOfBounds {
                         kind: "data",
@@ -80,7 +73,7 @@ pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
                         unit: "bytes",
                     });
                 }
-                Data::Active { start, bytes }
+                Data::Active { memory: *memory_index, start, bytes }
             }
         });
     }

@@ -1,20 +1,24 @@
 //! ============================================================================================
-//!  THE ONLY FILE THAT MAKES AN ADDRESS. Read every line before you change one.
+//!  THE ONLY FILE, WITH THOSE OF ITS FOLDER, THAT MAKES AN ADDRESS. Read every line before you change one.
 //! ============================================================================================
 //!
-//! Generated code reaches memory in five ways, each checked here:
+//! Generated code reaches memory in six ways, each checked here:
 //!
-//! | what            | base                     | bound                              |
-//! |-----------------|--------------------------|------------------------------------|
-//! | call block      | first argument           | fixed offsets of `wasmkc-abi`      |
-//! | instance block  | `Call::instance`         | fixed offsets, slots by wasm index |
-//! | linear memory   | `Instance::memory_base`  | a constant, or `memory_size`       |
-//! | packet          | `Call::packet`           | `Call::packet_len`                 |
-//! | passive segment | `.rodata`                | its slot in the instance           |
+//! | what            | base                              | bound                              |
+//! |-----------------|-----------------------------------|------------------------------------|
+//! | call block      | first argument                    | fixed offsets of `wasmkc-abi`      |
+//! | instance block  | `Call::instance`                  | fixed offsets, slots by wasm index |
+//! | linear memory   | `Instance::memory_base`, or slots | a constant, or the size in use     |
+//! | table           | its slots in the instance         | a constant, or its first slot      |
+//! | packet          | `Call::packet`                    | `Call::packet_len`                 |
+//! | passive segment | `.rodata`                         | its slot in the instance           |
 //!
-//! Indices are i32, so `index + offset + size` cannot wrap in 64 bits. A failed check branches to a trap;
-//! unless the author is trusted the index is also masked by a conditional move, so that speculation past
-//! the branch sees index 0 (Spectre v1).
+//! Indices are i32, so `index + offset + size` cannot wrap in 64 bits; one of i64 must fit 32 bits before
+//! anything else is done with it, since nothing is that large. A failed check branches to a trap; unless the
+//! author is trusted the index is also masked by a conditional move, so that speculation past the branch sees
+//! index 0 (Spectre v1). Indices into tables are masked whoever the author is.
+
+mod tables;
 
 use std::mem::offset_of;
 
@@ -146,58 +150,71 @@ impl Translator<'_, '_, '_> {
         self.slot(self.module.slots.transfer + n)
     }
 
+    /// Where the remaining length of passive element segment `index` lives.
+    pub(super) fn elements_len(&mut self, index: u32) -> Address {
+        self.slot(self.module.slots.elements + index)
+    }
+
     /// Where the remaining length of passive segment `index` lives.
     pub(super) fn passive_len(&mut self, index: u32) -> Address {
         self.slot(self.module.slots.total() + index)
     }
 
-    /// Bytes of linear memory in use: a constant where nothing grows.
-    pub(super) fn memory_size(&mut self) -> Value {
-        match self.module.memory {
-            Some(memory) if memory.grows => {
-                let base = self.instance();
-                let flags = flags(self.regions.instance).with_aligned();
-                self.builder.ins().load(types::I64, flags, base, offset_of!(Instance, memory_size) as i32)
+    /// A field of memory `memory`: in the instance's header for the first, in its slots for the others.
+    fn memory_field(&mut self, memory: u32, header: usize, slot: u32) -> Address {
+        if memory > 0 {
+            return self.slot(self.module.memory_slot(memory) + slot);
+        }
+        let flags = flags(self.regions.instance).with_aligned();
+        Address { base: self.instance(), offset: header as i32, flags }
+    }
+
+    /// Bytes of a memory in use: a constant where nothing grows.
+    pub(super) fn memory_size(&mut self, memory: u32) -> Value {
+        match self.module.memories.get(memory as usize) {
+            Some(m) if m.grows => {
+                let field = self.memory_field(memory, offset_of!(Instance, memory_size), 1);
+                self.load(types::I64, field)
             }
-            memory => self.iconst64(memory.map_or(0, |m| u64::from(m.min) * WASM_PAGE)),
+            m => self.iconst64(m.map_or(0, |m| u64::from(m.min) * WASM_PAGE)),
         }
     }
 
     /// Sets the bytes in use. `memory.grow` only, which has checked the maximum.
-    pub(super) fn set_memory_size(&mut self, size: Value) {
-        let base = self.instance();
-        let flags = flags(self.regions.instance).with_aligned();
-        self.builder.ins().store(flags, size, base, offset_of!(Instance, memory_size) as i32);
+    pub(super) fn set_memory_size(&mut self, memory: u32, size: Value) {
+        let field = self.memory_field(memory, offset_of!(Instance, memory_size), 1);
+        self.store(size, field);
     }
 
-    fn memory_base(&mut self) -> Value {
-        let instance = self.instance();
-        let at = offset_of!(Instance, memory_base) as i32;
-        self.builder.ins().load(types::I64, fixed(self.regions.instance), instance, at)
+    fn memory_base(&mut self, memory: u32) -> Value {
+        let field = self.memory_field(memory, offset_of!(Instance, memory_base), 0);
+        let fixed = Address { flags: fixed(self.regions.instance), ..field };
+        self.load(types::I64, fixed)
     }
 
     // ---- linear memory ----
 
-    /// Address of `size` bytes at `index` (i32) plus the constant `offset`.
-    pub(super) fn memory_address(&mut self, index: Value, offset: u64, size: u32) -> Address {
-        let need = offset + u64::from(size);
-        let memory = self.module.memory.expect("memory of a validated access");
+    /// Address of `size` bytes at `index` plus the constant `offset` of memory `number`.
+    pub(super) fn memory_address(&mut self, number: u32, index: Value, offset: u64, size: u32) -> Address {
+        let need = offset.saturating_add(size.into());
+        let memory = self.module.memories[number as usize];
         let (min, max) = (u64::from(memory.min) * WASM_PAGE, u64::from(memory.max) * WASM_PAGE);
         let flags = flags(self.regions.memory);
         if need > max {
             // Nothing that is ever in use: offsets up to `max` fit an i32 displacement, this one may not.
             self.trap_always(TrapCode::MemoryOutOfBounds);
-            return Address { base: self.memory_base(), offset: 0, flags };
+            return Address { base: self.memory_base(number), offset: 0, flags };
         }
+        let index = self.narrow(index, TrapCode::MemoryOutOfBounds);
         let wide = self.zero_extend(index);
-        let base = self.memory_base();
+        let base = self.memory_base(number);
         if !memory.grows {
             let last = self.iconst32((min - need) as u32);
             let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, last);
             let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
             return self.displaced(base, index, offset, flags);
         }
-        let size = self.memory_size();
+        let size = self.memory_size(number);
         let need_value = self.iconst64(need);
         let end = self.builder.ins().iadd(wide, need_value);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
@@ -222,11 +239,24 @@ impl Translator<'_, '_, '_> {
         Address { base: self.builder.ins().iadd(base, offset), offset: 0, flags }
     }
 
-    /// Range of `len` (i64, of 32 bits) bytes at `index` (i32).
-    pub(super) fn memory_range(&mut self, index: Value, len: Value) -> Range {
-        let size = self.memory_size();
-        let base = self.memory_base();
+    /// Range of `len` (i64, of 32 bits) bytes at `index` of memory `number`.
+    pub(super) fn memory_range(&mut self, number: u32, index: Value, len: Value) -> Range {
+        let index = self.narrow(index, TrapCode::MemoryOutOfBounds);
+        let size = self.memory_size(number);
+        let base = self.memory_base(number);
         self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
+    }
+
+    /// `index` as i32. One of i64 that does not fit is outside of everything: traps.
+    pub(super) fn narrow(&mut self, index: Value, code: TrapCode) -> Value {
+        if self.builder.func.dfg.value_type(index) == types::I32 {
+            return index;
+        }
+        let most = self.iconst64(u32::MAX.into());
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, index, most);
+        self.trap_if(outside, code);
+        // What speculation past the trap sees is some number of 32 bits, and those are checked and masked.
+        self.builder.ins().ireduce(types::I32, index)
     }
 
     // ---- packet ----
@@ -256,15 +286,20 @@ impl Translator<'_, '_, '_> {
     pub(super) fn passive_range(&mut self, segment: u32, index: Value, len: Value) -> Range {
         let slot = self.passive_len(segment);
         let size = self.load(types::I64, slot);
-        let name = self.builder.func.declare_imported_user_function(Symbol::Passive(segment).external());
+        let base = self.rodata(Symbol::Passive(segment));
+        self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
+    }
+
+    /// Address of what `symbol` names in `.rodata`.
+    fn rodata(&mut self, symbol: Symbol) -> Value {
+        let name = self.builder.func.declare_imported_user_function(symbol.external());
         let data = self.builder.create_global_value(GlobalValueData::Symbol {
             name: ir::ExternalName::user(name),
             offset: 0.into(),
             colocated: true,
             tls: false,
         });
-        let base = self.builder.ins().symbol_value(types::I64, data);
-        self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
+        self.builder.ins().symbol_value(types::I64, data)
     }
 
     /// Range in an active segment: dropped at instantiation, so only the empty one at 0 is inside.

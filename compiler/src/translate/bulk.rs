@@ -1,6 +1,9 @@
 //! Bulk memory: ranges checked, fuel charged, then one call of the runtime.
+//!
+//! Lengths are of 32 bits for the ranges; one of i64 that is longer is longer than any memory.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
+use wasmkc_abi::trap::TrapCode;
 use wasmparser::Operator;
 
 use super::{Symbol, Translator};
@@ -9,24 +12,24 @@ use crate::module::Data;
 impl Translator<'_, '_, '_> {
     pub(super) fn bulk(&mut self, op: &Operator<'_>) -> bool {
         match op {
-            Operator::MemoryCopy { .. } => {
+            Operator::MemoryCopy { dst_mem, src_mem } => {
                 let (len, from, to) = (self.pop_len(), self.pop(), self.pop());
-                let to = self.memory_range(to, len);
-                let from = self.memory_range(from, to.len);
+                let to = self.memory_range(*dst_mem, to, len);
+                let from = self.memory_range(*src_mem, from, to.len);
                 self.charge_bytes(from.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
             }
-            Operator::MemoryFill { .. } => {
+            Operator::MemoryFill { mem } => {
                 let (len, byte, to) = (self.pop_len(), self.pop(), self.pop());
-                let to = self.memory_range(to, len);
+                let to = self.memory_range(*mem, to, len);
                 self.charge_bytes(to.len);
                 let mask = self.iconst32(0xff);
                 let byte = self.builder.ins().band(byte, mask);
                 self.call_runtime(Symbol::Memset, [to.start, byte, to.len]);
             }
-            Operator::MemoryInit { data_index, .. } => {
+            Operator::MemoryInit { data_index, mem } => {
                 let (len, from, to) = (self.pop_len(), self.pop(), self.pop());
-                let to = self.memory_range(to, len);
+                let to = self.memory_range(*mem, to, len);
                 match self.module.data[*data_index as usize] {
                     Data::Active { .. } => self.empty_range(from, to.len),
                     Data::Passive { bytes: [], .. } => self.empty_range(from, to.len),
@@ -52,6 +55,7 @@ impl Translator<'_, '_, '_> {
     /// A length, as the ranges take it.
     pub(super) fn pop_len(&mut self) -> Value {
         let len = self.pop();
+        let len = self.narrow(len, TrapCode::MemoryOutOfBounds);
         self.zero_extend(len)
     }
 }

@@ -7,7 +7,11 @@ use wasmkc_abi::{
 };
 use wasmparser::Operator;
 
-use super::{Space, Symbol, Translator, signature, table};
+use super::{
+    Space, Symbol, Translator,
+    dispatch::{self, Source},
+    signature,
+};
 use crate::{
     CompileError,
     isa::CALL_CONV,
@@ -56,16 +60,27 @@ impl Translator<'_, '_, '_> {
     fn call_indirect(&mut self, type_index: u32, table_index: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = &module.types[type_index as usize];
-        let signature = table::dispatcher_signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
-        let index = self.pop();
-        let size = self.iconst32(module.tables[table_index as usize].elements.len() as u32);
-        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
-        self.trap_if(outside, TrapCode::TableOutOfBounds);
-        let number = self.made.dispatchers.number(table_index, module.canonical[type_index as usize]);
+        let table = &module.tables[table_index as usize];
+        let source = if table.changes { Source::References } else { Source::Table(table_index) };
+        let signature =
+            dispatch::dispatcher_signature(ty, source).map_err(|r| r.at(module.place(self.index, self.offset)))?;
+        let selector = if table.changes {
+            let index = self.pop_index();
+            let element = self.element(table_index, index);
+            self.load(types::I64, element)
+        } else {
+            let index = self.pop();
+            let index = self.narrow(index, TrapCode::TableOutOfBounds);
+            let size = self.iconst32(table.elements.len() as u32);
+            let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
+            self.trap_if(outside, TrapCode::TableOutOfBounds);
+            index
+        };
+        let number = self.made.dispatchers.number(source, module.canonical[type_index as usize]);
         let callee = self.callee(Symbol::Dispatcher(number), || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
-        args.push(index);
+        args.push(selector);
         let inst = self.builder.ins().call(callee, &args);
         let results = self.builder.inst_results(inst).to_vec();
         self.take_results(&results, ty)
@@ -81,7 +96,7 @@ impl Translator<'_, '_, '_> {
                 Arg::I32 | Arg::I64 => args.push(*operand),
                 Arg::MemRead => {
                     let len = self.zero_extend(operands[n + 1]);
-                    let range = self.memory_range(*operand, len);
+                    let range = self.memory_range(0, *operand, len);
                     args.push(range.start);
                     range_len = Some(range.len);
                 }

@@ -270,7 +270,7 @@ impl<'a> Translator<'_, 'a, '_> {
     }
 }
 
-/// Branches to the block of the run that holds `selector` (i32): each run reaches from its value to the
+/// Branches to the block of the run that holds `selector`: each run reaches from its value to the
 /// next one's, the last to the end, and the first starts at 0. Ends the current block; the targets are
 /// sealed by the caller.
 pub fn compare_tree(builder: &mut FunctionBuilder<'_>, selector: Value, runs: &[(u32, Block)]) {
@@ -281,7 +281,8 @@ pub fn compare_tree(builder: &mut FunctionBuilder<'_>, selector: Value, runs: &[
             _ => builder.create_block(),
         };
         let (low_block, high_block) = (side(low), side(high));
-        let first = builder.ins().iconst(cranelift_codegen::ir::types::I32, i64::from(high[0].0));
+        let ty = builder.func.dfg.value_type(selector);
+        let first = builder.ins().iconst(ty, i64::from(high[0].0));
         let below = builder.ins().icmp(IntCC::UnsignedLessThan, selector, first);
         builder.ins().brif(below, low_block, &[], high_block, &[]);
         for (half, block) in [(low, low_block), (high, high_block)] {

@@ -7,8 +7,8 @@
 use wasmkc_abi::packet::PacketOp;
 use wasmparser::{BlockType, Operator, ValType};
 
-use super::float;
 use super::signature::{clif_type, signature, type_advice};
+use super::{float, table};
 use crate::{
     CompileError, Place,
     module::{Import, Module},
@@ -34,23 +34,70 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u3
             Some(import) => imported(import),
             None => called(module.function_type(*function_index), place)?,
         },
-        // The check of the index; the dispatcher pays for finding the function.
-        O::CallIndirect { type_index, .. } => 1 + called(&module.types[*type_index as usize], place)?,
+        // The check of the index and what it takes to read the table; the dispatcher pays for finding the function.
+        O::CallIndirect { type_index, table_index } => {
+            let read = u32::from(module.tables[*table_index as usize].changes);
+            1 + read + called(&module.types[*type_index as usize], place)?
+        }
         O::BrTable { targets } => 1 + tree(targets.len() + 1),
         O::TypedSelect { ty } => {
             number(*ty, place)?;
             1
         }
+        O::RefNull { hty } if table::is_supported(*hty) => 1,
+        O::RefFunc { .. } | O::RefIsNull | O::TableSize { .. } | O::ElemDrop { .. } => 1,
+        O::TableGet { .. } | O::TableSet { .. } => 2,
+        O::TableFill { .. } | O::TableGrow { .. } => 3,
+        O::TableCopy { .. } | O::TableInit { .. } => 5,
         O::I32Popcnt | O::I64Popcnt | O::MemoryGrow { .. } => 2,
         O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU => 2,
         O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => 2,
-        O::MemoryFill { .. } => 3,
-        O::MemoryCopy { .. } | O::MemoryInit { .. } => 4,
+        O::MemoryFill { mem } => 3 + wide(module, *mem),
+        O::MemoryCopy { dst_mem, src_mem } => 4 + wide(module, *dst_mem).max(wide(module, *src_mem)),
+        O::MemoryInit { mem, .. } => 4 + wide(module, *mem),
         O::I64MulWideU | O::I64MulWideS | O::I64Add128 | O::I64Sub128 => 2,
-        op if is_plain(op) => 1,
-        op if float::units(op).is_some() => float::units(op).unwrap_or(1),
+        op if is_plain(op) => 1 + accessed(op).map_or(0, |memory| wide(module, memory)),
+        op if float::units(op).is_some() => {
+            float::units(op).unwrap_or(1) + accessed(op).map_or(0, |memory| wide(module, memory))
+        }
         op => return Err(refused(op, place)),
     })
+}
+
+/// One unit more for the check that an address of i64 fits 32 bits.
+fn wide(module: &Module<'_>, memory: u32) -> u32 {
+    module.memories[memory as usize].wide.into()
+}
+
+/// The memory that a load or store names.
+fn accessed(op: &Operator<'_>) -> Option<u32> {
+    use Operator as O;
+    match op {
+        O::I32Load { memarg }
+        | O::I64Load { memarg }
+        | O::F32Load { memarg }
+        | O::F64Load { memarg }
+        | O::I32Load8S { memarg }
+        | O::I32Load8U { memarg }
+        | O::I32Load16S { memarg }
+        | O::I32Load16U { memarg }
+        | O::I64Load8S { memarg }
+        | O::I64Load8U { memarg }
+        | O::I64Load16S { memarg }
+        | O::I64Load16U { memarg }
+        | O::I64Load32S { memarg }
+        | O::I64Load32U { memarg }
+        | O::I32Store { memarg }
+        | O::I64Store { memarg }
+        | O::F32Store { memarg }
+        | O::F64Store { memarg }
+        | O::I32Store8 { memarg }
+        | O::I32Store16 { memarg }
+        | O::I64Store8 { memarg }
+        | O::I64Store16 { memarg }
+        | O::I64Store32 { memarg } => Some(memarg.memory),
+        _ => None,
+    }
 }
 
 /// Comparisons on the way to one of `runs` leaves.
@@ -126,8 +173,6 @@ pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
     let name = names::operator(&format!("{op:?}"));
     let advice = if LANES.iter().any(|lanes| name.starts_with(lanes)) {
         type_advice(ValType::V128)
-    } else if name.starts_with("table.") || name.starts_with("elem.") {
-        "; tables cannot change"
     } else if name.contains("atomic") {
         "; each CPU has a memory of its own, build without threads"
     } else {

@@ -37,12 +37,12 @@ impl Translator<'_, '_, '_> {
             Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.memory_store(memarg, Some(I8)),
             Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.memory_store(memarg, Some(I16)),
             Operator::I64Store32 { memarg } => self.memory_store(memarg, Some(I32)),
-            Operator::MemorySize { .. } => {
-                let size = self.memory_size();
-                let pages = self.pages(size);
+            Operator::MemorySize { mem } => {
+                let size = self.memory_size(*mem);
+                let pages = self.pages(*mem, size);
                 self.push(pages);
             }
-            Operator::MemoryGrow { .. } => self.memory_grow(),
+            Operator::MemoryGrow { mem } => self.memory_grow(*mem),
             _ => return false,
         }
         true
@@ -50,14 +50,14 @@ impl Translator<'_, '_, '_> {
 
     fn full_load(&mut self, memarg: &MemArg, ty: Type) {
         let index = self.pop();
-        let address = self.memory_address(index, memarg.offset, ty.bytes());
+        let address = self.memory_address(memarg.memory, index, memarg.offset, ty.bytes());
         let value = self.load(ty, address);
         self.push(value);
     }
 
     fn narrow_load(&mut self, memarg: &MemArg, ty: Type, bits: u32, extend: Widen) {
         let index = self.pop();
-        let a = self.memory_address(index, memarg.offset, bits / 8);
+        let a = self.memory_address(memarg.memory, index, memarg.offset, bits / 8);
         let ins = self.builder.ins();
         let value = match (bits, extend) {
             (8, Widen::Zero) => ins.uload8(ty, a.flags, a.base, a.offset),
@@ -74,39 +74,56 @@ impl Translator<'_, '_, '_> {
         let value = self.pop();
         let index = self.pop();
         let ty = narrow.unwrap_or_else(|| self.builder.func.dfg.value_type(value));
-        let address = self.memory_address(index, memarg.offset, ty.bytes());
+        let address = self.memory_address(memarg.memory, index, memarg.offset, ty.bytes());
         let value = if narrow.is_some() { self.builder.ins().ireduce(ty, value) } else { value };
         self.store(value, address);
     }
 
-    fn pages(&mut self, bytes: Value) -> Value {
+    /// Pages of so many bytes, in the type of the memory's addresses.
+    fn pages(&mut self, memory: u32, bytes: Value) -> Value {
         let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
-        self.builder.ins().ireduce(types::I32, pages)
+        let wide = self.module.memories[memory as usize].wide;
+        if wide { pages } else { self.builder.ins().ireduce(types::I32, pages) }
     }
 
     /// The memory is reserved to its maximum at load, so growing is a comparison and a store.
-    fn memory_grow(&mut self) {
+    fn memory_grow(&mut self, number: u32) {
         let delta = self.pop();
-        let memory = self.module.memory.expect("memory of a validated grow");
-        let old = self.memory_size();
-        let old_pages = self.pages(old);
-        let delta = self.zero_extend(delta);
+        let memory = self.module.memories[number as usize];
+        let old = self.memory_size(number);
+        let old_pages = self.pages(number, old);
+        let delta = self.clamped(delta);
         let delta = self.builder.ins().ishl_imm_u(delta, i64::from(WASM_PAGE.trailing_zeros()));
         let new = self.builder.ins().iadd(old, delta);
         let max = self.iconst64(u64::from(memory.max) * WASM_PAGE);
         let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, new, max);
         if memory.grows {
             let size = self.builder.ins().select(fits, new, old);
-            self.set_memory_size(size);
+            self.set_memory_size(number, size);
         }
-        let failed = self.iconst32(u32::MAX);
-        let result = self.builder.ins().select(fits, old_pages, failed);
+        let result = self.or_failed(fits, old_pages);
         self.push(result);
+    }
+
+    /// By how much something is to grow, as i64 of 32 bits: more than that is always too much.
+    pub(super) fn clamped(&mut self, delta: Value) -> Value {
+        if self.builder.func.dfg.value_type(delta) == types::I32 {
+            return self.zero_extend(delta);
+        }
+        let most = self.iconst64(u32::MAX.into());
+        self.builder.ins().umin(delta, most)
+    }
+
+    /// `value`, or -1 of its type unless it `fits`.
+    pub(super) fn or_failed(&mut self, fits: Value, value: Value) -> Value {
+        let ty = self.builder.func.dfg.value_type(value);
+        let failed = self.builder.ins().iconst(ty, if ty == types::I32 { u32::MAX.into() } else { -1 });
+        self.builder.ins().select(fits, value, failed)
     }
 
     pub(super) fn global_get(&mut self, index: u32) {
         let global = self.module.globals[index as usize];
-        let ty = super::clif_type(global.ty).expect("parse lets globals of numbers through only");
+        let ty = super::clif_type(global.ty).expect("parse lets globals of types that have one through only");
         let value = if global.mutable {
             let address = self.global(index);
             self.load(ty, address)

@@ -6,8 +6,8 @@
 //! control   blocks, branches, br_table            call      calls, dispatchers' use, helpers
 //! numeric   integer arithmetic                    memory    loads, stores, size, grow, globals
 //! packet    imports of module `xdp`               bulk      memory.copy, fill, init, data.drop
-//! bounds    the only file that makes an address   table     dispatchers of call_indirect
-//! signature types and signatures
+//! bounds    the only file that makes an address   dispatch  dispatchers of call_indirect
+//! signature types and signatures                  table     references, tables, element segments
 //! fuel      what is charged and where             trap      how a run ends
 //! cost      what an operator costs, so which exist   hidden    what the optimiser must not see
 //! ```
@@ -19,6 +19,7 @@ mod bulk;
 mod call;
 mod control;
 mod cost;
+mod dispatch;
 mod float;
 mod fuel;
 mod hidden;
@@ -41,7 +42,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use wasmparser::{FunctionBody, Operator, ValType};
 
 use crate::{CompileError, Options, module::Module, runtime::Runtime};
-use signature::{Refused, clif_type, signature};
+use signature::{clif_type, signature};
 pub use symbol::Symbol;
 #[cfg(test)]
 pub use {cost::is_integer_only, float::runtime_name};
@@ -66,7 +67,7 @@ struct How {
 /// What functions have called for that is no function of the module.
 #[derive(Default)]
 struct Made {
-    dispatchers: table::Dispatchers,
+    dispatchers: dispatch::Dispatchers,
     /// Functions of the runtime module, in the order of their first call.
     runtime: Vec<u32>,
 }
@@ -123,8 +124,8 @@ fn function(
 ) -> Result<Function, CompileError> {
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
-            let (_, ty) = made.dispatchers.wanted(number);
-            (u32::MAX, table::dispatcher_signature(&module.types[ty as usize]))
+            let (source, ty) = made.dispatchers.wanted(number);
+            (u32::MAX, dispatch::dispatcher_signature(&module.types[ty as usize], source))
         }
         Symbol::Function(index) | Symbol::Thunk(index) | Symbol::Runtime(index) => {
             (index, signature(module.function_type(index)))
@@ -141,8 +142,8 @@ fn function(
     let mut translator = Translator::new(module, how, made, builder, index);
     match (symbol, body) {
         (Symbol::Dispatcher(number), _) => {
-            let (table, ty) = translator.made.dispatchers.wanted(number);
-            translator.dispatch(table, ty)?;
+            let (source, ty) = translator.made.dispatchers.wanted(number);
+            translator.dispatch(source, ty)?;
         }
         (Symbol::Export(_), _) => translator.export()?,
         (Symbol::Runtime(_), Some(body)) => {
@@ -285,6 +286,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             || self.numeric(op)
             || self.float(op)?
             || self.memory(op)
+            || self.table(op)
             || self.control(op)?
             || self.calls(op)?
             || self.bulk(op);

@@ -22,14 +22,14 @@ impl Translator<'_, '_, '_> {
             PacketOp::Store { bytes, big_endian } => self.packet_store(bytes, big_endian),
             PacketOp::CopyIn => {
                 let (len, offset, memory) = (self.pop_len(), self.pop(), self.pop());
-                let to = self.memory_range(memory, len);
+                let to = self.memory_range(0, memory, len);
                 let from = self.packet_range(offset, to.len);
                 self.charge_bytes(from.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
             }
             PacketOp::CopyOut => {
                 let (len, memory, offset) = (self.pop_len(), self.pop(), self.pop());
-                let from = self.memory_range(memory, len);
+                let from = self.memory_range(0, memory, len);
                 let to = self.packet_range(offset, from.len);
                 self.charge_bytes(to.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, to.len]);

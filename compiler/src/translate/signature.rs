@@ -28,15 +28,16 @@ impl Refused {
 pub fn type_advice(ty: ValType) -> &'static str {
     match ty {
         ValType::V128 => "; build without SIMD (`-mno-simd128`)",
-        _ => "; only numbers are",
+        _ => "; only numbers, funcref and externref are",
     }
 }
 
-/// CLIF type of a number: a float is its bits.
+/// CLIF type of a value: a float is its bits, a reference its number.
 pub fn clif_type(ty: ValType) -> Result<Type, Refused> {
     match ty {
         ValType::I32 | ValType::F32 => Ok(types::I32),
         ValType::I64 | ValType::F64 => Ok(types::I64),
+        ValType::FUNCREF | ValType::EXTERNREF => Ok(types::I64),
         other => Err(Refused { what: format!("type {other}"), advice: type_advice(other) }),
     }
 }

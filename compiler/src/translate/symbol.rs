@@ -28,6 +28,8 @@ pub enum Symbol {
     Helper(u32),
     /// Bytes of a passive data segment.
     Passive(u32),
+    /// References of a passive element segment, eight bytes each.
+    Elements(u32),
 }
 
 impl Symbol {
@@ -45,6 +47,7 @@ impl Symbol {
             Self::Thunk(index) => (6, index),
             Self::Export(number) => (7, number),
             Self::Runtime(index) => (8, index),
+            Self::Elements(index) => (9, index),
         };
         UserExternalName { namespace, index }
     }
@@ -63,6 +66,7 @@ impl Symbol {
             (6, index) => Self::Thunk(index),
             (7, number) => Self::Export(number),
             (8, index) => Self::Runtime(index),
+            (9, index) => Self::Elements(index),
             _ => return None,
         })
     }
@@ -80,7 +84,8 @@ impl Symbol {
             | Self::Thunk(_)
             | Self::Export(_)
             | Self::Runtime(_)
-            | Self::Passive(_) => None,
+            | Self::Passive(_)
+            | Self::Elements(_) => None,
         }
     }
 }

@@ -14,6 +14,10 @@ pub const CALL_CONV: CallConv = CallConv::SystemV;
 /// generator's own way takes the first argument's register, which holds the call block's address in every function.
 pub const REGISTER_RESULTS: usize = 2;
 
+/// Parameters that have registers in a module with tail calls; the others go through the transfer area, so that no
+/// argument lies in a frame. The call block and a dispatcher's selector take the other two registers.
+pub const TAIL_REGISTER_PARAMS: usize = 4;
+
 /// x86_64, baseline instructions, integers only in effect: the translator makes no float or vector value.
 pub fn x86_64() -> Result<OwnedTargetIsa, CompileError> {
     const FLAGS: [(&str, &str); 8] = [

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wasmkc_abi::{helper::Helper, packet::PacketOp};
 use wasmparser::{FuncType, FunctionBody, ValType};
 
-use crate::error::Place;
+use crate::{error::Place, isa::TAIL_REGISTER_PARAMS};
 
 /// What an imported function is.
 #[derive(Clone, Copy, Debug)]
@@ -191,6 +191,8 @@ pub struct Module<'a> {
     pub entries: Entries,
     /// What can be called by name.
     pub exports: Vec<Export>,
+    /// Whether some function ends in a call.
+    pub tail_calls: bool,
     /// The instance's layout.
     pub slots: Slots,
     /// Bodies of the defined functions.
@@ -209,6 +211,12 @@ impl<'a> Module<'a> {
     /// Type of function `index`.
     pub fn function_type(&self, index: u32) -> &FuncType {
         &self.types[self.functions[index as usize] as usize]
+    }
+
+    /// How many of the parameters of type `ty` are passed as the calling convention has it; the others go through
+    /// the transfer area.
+    pub fn passed(&self, ty: &FuncType) -> usize {
+        if self.tail_calls { ty.params().len().min(TAIL_REGISTER_PARAMS) } else { ty.params().len() }
     }
 
     /// Name of function `index` for people.

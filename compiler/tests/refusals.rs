@@ -155,7 +155,6 @@ fn simd_and_other_proposals_by_name() {
         ("(call_ref $t (ref.func $f))", "`call_ref`"),
         ("(return_call_ref $t (ref.func $f))", "`return_call_ref`"),
         ("(throw_ref (ref.null exn))", "`ref.null`"),
-        ("(return_call $f)", "`return_call`"),
     ] {
         let error = refuse(&format!(
             "(module (memory 1) (type $t (func)) (table 1 funcref) (elem func $f) (func $f {body}) {XDP})"

@@ -27,8 +27,11 @@ pub fn check(image: &Image<'_>, bodies: &[Body<'_>], rows: &[Helper], findings: 
 }
 
 fn callees(body: &Body<'_>) -> Vec<u32> {
-    let mut out: Vec<u32> =
-        body.steps.values().filter_map(|s| if let Flow::Call(to) = s.flow { Some(to) } else { None }).collect();
+    let mut out: Vec<u32> = body
+        .steps
+        .values()
+        .filter_map(|s| if let Flow::Call(to) | Flow::Tail(to) = s.flow { Some(to) } else { None })
+        .collect();
     out.sort_unstable();
     out.dedup();
     out
@@ -59,10 +62,10 @@ mod tests {
 
     #[test]
     fn a_helper_reached_from_an_entry_of_another_context() {
-        // Function 0 (xdp) calls 1, function 2 (init) calls 1 as well, and 1 calls the helper.
+        // Function 0 (xdp) calls 1, function 2 (init) ends in a jump to 1, and 1 calls the helper.
         let functions: Vec<Function> =
             (0..3).map(|n| Function { name: format!("f{n}"), start: n * 16, end: n * 16 + 16 }).collect();
-        let flows = [Flow::Call(16), Flow::CallSymbol(HELPERS[0].symbol.to_owned()), Flow::Call(16)];
+        let flows = [Flow::Call(16), Flow::CallSymbol(HELPERS[0].symbol.to_owned()), Flow::Tail(16)];
         let bodies: Vec<Body<'_>> = functions
             .iter()
             .zip(flows)

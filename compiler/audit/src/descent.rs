@@ -17,6 +17,9 @@ use crate::finding::{Finding, Rule, enough};
 use crate::image::{Function, Image, Target};
 use crate::{instruction, operand};
 
+/// `mov rsp, rbp; pop rbp`.
+const TAKE_DOWN: [u8; 4] = [0x48, 0x89, 0xec, 0x5d];
+
 /// Where control goes behind an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -26,6 +29,8 @@ pub enum Flow {
     Branch(u32),
     /// To the offset.
     Jump(u32),
+    /// Into a function that returns to this one's caller.
+    Tail(u32),
     /// Into a function and on.
     Call(u32),
     /// Into a symbol of the ABI and on.
@@ -76,7 +81,7 @@ impl Body<'_> {
             Flow::Next | Flow::Call(_) | Flow::CallSymbol(_) => (Some(next), None),
             Flow::Branch(to) => (Some(next), Some(to)),
             Flow::Jump(to) => (None, Some(to)),
-            Flow::End => (None, None),
+            Flow::Tail(_) | Flow::End => (None, None),
         };
         a.into_iter().chain(b)
     }
@@ -206,6 +211,7 @@ fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>
             _ if to >= image.text.len() as u64 => {
                 Err((Rule::BranchOutOfSection, format!("the target {to:#x} lies outside .text")))
             }
+            _ if image.is_function_start(to) && is_behind_frame(image, f, i) => Ok(Flow::Tail(to as u32)),
             _ if to < u64::from(f.start) || to >= u64::from(f.end) => {
                 let other = image.function_at(to as u32).map_or("no function", |o| o.name.as_str());
                 Err((Rule::BranchOutOfFunction, format!("the target .text+{to:#x} lies in {other}")))
@@ -215,6 +221,12 @@ fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>
         },
         other => Err((Rule::NotAllowed, format!("control goes by {other:?}"))),
     }
+}
+
+/// Whether the bytes before a jump read as what takes the frame down; `stack` checks that they run so.
+fn is_behind_frame(image: &Image<'_>, f: &Function, i: &Instruction) -> bool {
+    let at = i.ip() as usize;
+    i.is_jmp_near() && image.text[f.start as usize..at].ends_with(&TAKE_DOWN)
 }
 
 /// Every byte of the function belongs to a step.

@@ -91,7 +91,7 @@ rules! {
     /// A memory operand without a base register.
     AbsoluteMemory = "absolute-memory", "a memory operand must have a base register";
     /// The function does not begin with its frame, or changes rbp later.
-    Frame = "frame", "a function begins with push rbp; mov rbp, rsp, is not re-entered there and leaves rbp alone";
+    Frame = "frame", "a function begins with push rbp; mov rbp, rsp, is not re-entered there and leaves rbp alone, but right before a jump to another function";
     /// rsp changed in an unusual way, or to different depths on two paths.
     StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths";
     /// An access through rsp or rbp outside the function's own frame.

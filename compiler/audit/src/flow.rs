@@ -30,7 +30,7 @@ pub struct Node {
     pub last_call: Option<(i64, u32)>,
     /// Offset of its last instruction.
     pub last: u32,
-    /// It ends in a jump to wkc_ret.
+    /// It ends in a jump to wkc_ret or to another function.
     pub returns: bool,
     /// Where control goes, and units charged on the way.
     pub edges: Vec<(u32, u32)>,
@@ -77,7 +77,7 @@ pub fn explore(body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph
     }
     // What is reached by running on as well.
     for step in body.steps.values() {
-        let runs_on = !matches!(step.flow, Flow::Branch(_) | Flow::Jump(_) | Flow::End);
+        let runs_on = !matches!(step.flow, Flow::Branch(_) | Flow::Jump(_) | Flow::Tail(_) | Flow::End);
         if let (true, Some(n)) = (runs_on, ways.get_mut(&(step.instruction.next_ip() as u32))) {
             *n += 1;
         }
@@ -159,7 +159,7 @@ impl Explorer<'_> {
                     state.called();
                     node.last_call = Some((node.cost, at));
                 }
-                Flow::End => {
+                Flow::Tail(_) | Flow::End => {
                     node.returns = step.instruction.is_jmp_near();
                     return Some((node, Vec::new()));
                 }

@@ -44,7 +44,10 @@ impl Look for Judge<'_> {
         if state.checked.is_some_and(|depth| state.depth > depth) {
             self.say(step, Rule::StackCheck, "the stack is deeper here than where it was checked");
         }
-        let returns = matches!(step.flow, Flow::End) && step.instruction.is_jmp_near();
+        let returns = matches!(step.flow, Flow::End | Flow::Tail(_)) && step.instruction.is_jmp_near();
+        if let Flow::Tail(_) = step.flow {
+            self.passes_call("the callee", step, state);
+        }
         if returns || matches!(step.flow, Flow::Call(_) | Flow::CallSymbol(_)) {
             self.leaves(step, state);
         }
@@ -52,12 +55,12 @@ impl Look for Judge<'_> {
             Flow::Call(_) => self.passes_call("the callee", step, state),
             Flow::CallSymbol(name) => return self.symbol(name, step, state),
             Flow::End if step.traps => self.trap(step, state),
-            Flow::End if returns => {
+            Flow::End | Flow::Tail(_) if returns => {
                 for r in CALLEE_SAVED.into_iter().filter(|r| state.get(*r).kind != Kind::Saved(*r)) {
                     self.say(step, Rule::CalleeSaved, format!("{r:?} is not what it was at the start"));
                 }
             }
-            Flow::End => self.say(step, Rule::ReachedFault, "no known fact keeps control away from it"),
+            Flow::End | Flow::Tail(_) => self.say(step, Rule::ReachedFault, "no known fact keeps control away from it"),
             _ if matches!(step.instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) => {
                 if let Err(detail) = division::check(state, &step.instruction) {
                     self.say(step, Rule::Division, detail);

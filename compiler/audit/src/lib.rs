@@ -157,7 +157,7 @@ fn report(image: &Image<'_>, bodies: &[Body<'_>]) -> Report {
     }
     for step in bodies.iter().flat_map(|b| b.steps.values()) {
         r.instructions += 1;
-        r.calls += usize::from(matches!(step.flow, Flow::Call(_)));
+        r.calls += usize::from(matches!(step.flow, Flow::Call(_) | Flow::Tail(_)));
         *r.mnemonics.entry(format!("{:?}", step.instruction.mnemonic()).to_lowercase()).or_default() += 1;
     }
     r

@@ -6,14 +6,17 @@
 //!   rbp            caller's rbp                   never touched
 //!   rbp - depth    rsp                            depth is known at every instruction
 //! ```
+//! A function that ends in a jump to another takes its frame down right before: `mov rsp, rbp; pop rbp; jmp`. The
+//! other then finds the stack as its caller's call left it.
+//!
 //! With `wkc_ret` doing `leave; ret` this keeps every return address as the call left it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use iced_x86::{Instruction, InstructionInfoFactory, MemorySize, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
-use crate::descent::Body;
+use crate::descent::{Body, Flow};
 use crate::finding::{Finding, Rule, enough};
 
 type Broken = (Rule, String);
@@ -27,6 +30,7 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let mut factory = InstructionInfoFactory::new();
+    let (starts, rests) = taken_down(body);
     let mut depths: BTreeMap<u32, u32> = BTreeMap::from([(first, 0)]);
     let mut queue = VecDeque::from([first]);
     while let Some(at) = queue.pop_front().filter(|_| !enough(findings)) {
@@ -44,7 +48,13 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
                 u.register().full_register() == r && !matches!(u.access(), OpAccess::Read | OpAccess::CondRead)
             })
         };
-        if writes(Register::RBP) {
+        if matches!(step.flow, Flow::Tail(_)) && !rests.contains(&at) {
+            findings.push(body.finding(step, Rule::Frame, "jumps to a function with its own frame in place"));
+        }
+        if takes_down(i) && !starts.contains(&at) {
+            findings.push(body.finding(step, Rule::StackPointer, "takes the frame down, and no pop and jump follow"));
+        }
+        if writes(Register::RBP) && !rests.contains(&at) {
             findings.push(body.finding(step, Rule::Frame, "rbp is written behind the prologue"));
         }
         let after = if writes(Register::RSP) { moved(i, depth) } else { Ok(depth) };
@@ -53,6 +63,9 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
             depth
         });
         for to in body.successors(at) {
+            if rests.contains(&to) && step.flow != Flow::Next {
+                findings.push(body.finding(step, Rule::Frame, "branches into the end of the frame"));
+            }
             if to < first {
                 findings.push(body.finding(step, Rule::Frame, "branches back into the prologue"));
             } else if let Some(known) = depths.insert(to, after) {
@@ -66,6 +79,27 @@ pub fn check(body: &Body<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// `mov rsp, rbp`.
+fn takes_down(i: &Instruction) -> bool {
+    i.mnemonic() == Mnemonic::Mov && i.op0_register() == Register::RSP && i.op1_register() == Register::RBP
+}
+
+/// The places where frames are taken down: where that starts, and the two instructions behind.
+fn taken_down(body: &Body<'_>) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let (mut starts, mut rests) = (BTreeSet::new(), BTreeSet::new());
+    for (at, step) in body.steps.iter().filter(|(_, s)| takes_down(&s.instruction)) {
+        let pop = step.instruction.next_ip() as u32;
+        let popped = body.steps.get(&pop).map(|s| &s.instruction);
+        let popped = popped.filter(|i| i.mnemonic() == Mnemonic::Pop && i.op0_register() == Register::RBP);
+        let Some(jump) = popped.map(|i| i.next_ip() as u32) else { continue };
+        if body.steps.get(&jump).is_some_and(|s| matches!(s.flow, Flow::Tail(_))) {
+            starts.insert(*at);
+            rests.extend([pop, jump]);
+        }
+    }
+    (starts, rests)
 }
 
 /// The offset behind `[endbr64] push rbp; mov rbp, rsp`.
@@ -90,6 +124,9 @@ pub fn moved(i: &Instruction, depth: u32) -> Result<u32, Broken> {
     let after = match i.mnemonic() {
         // What the callee pops is what the call pushed.
         Mnemonic::Call => Some(depth),
+        // The frame's end; `check` sees to it that both stand there only.
+        Mnemonic::Mov if takes_down(i) => Some(0),
+        Mnemonic::Pop if i.op0_register() == Register::RBP && i.stack_pointer_increment() == 8 => Some(depth),
         Mnemonic::Push if i.stack_pointer_increment() == -8 => depth.checked_add(8),
         Mnemonic::Pop if i.stack_pointer_increment() == 8 && i.op0_register() != Register::RSP => depth.checked_sub(8),
         Mnemonic::Sub if i.op0_register() == Register::RSP => size.and_then(|n| depth.checked_add(n)),

@@ -117,7 +117,7 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
                 Target::Symbol(Symbol::Elements(n)) => {
                     (RelocationKind::Rodata, i64::from(elements[n as usize]) + fixup.addend)
                 }
-                Target::Symbol(symbol) => match symbol.undefined() {
+                Target::Symbol(symbol) | Target::Tail(symbol) => match symbol.undefined() {
                     Some(name) => (RelocationKind::Undefined(name), fixup.addend),
                     None => {
                         let to = offsets.get(&symbol).copied();

@@ -5,6 +5,7 @@
 //! mod        compile one function, collect what the tables need
 //! constants  cuts the constant pool off the code's end
 //! dead       drops instructions that nothing reaches
+//! tails      turns calls that end a function into jumps
 //! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
 //! landing    finds bytes of endbr64 that are no entry's
 //! layout     all functions to one .text and one .rodata
@@ -17,6 +18,7 @@ mod landing;
 mod layout;
 mod returns;
 mod stack;
+mod tails;
 
 use cranelift_codegen::{
     CodegenError, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir, isa::TargetIsa,
@@ -51,6 +53,8 @@ pub struct Fixup {
 pub enum Target {
     /// A function or a symbol of the loader.
     Symbol(Symbol),
+    /// A function that a call leaves this one for, until `tails` has made a jump of it.
+    Tail(Symbol),
     /// A byte of the function's constants.
     Constant(u32),
 }
@@ -144,14 +148,15 @@ fn function(
         if !matches!(reloc.kind, Reloc::X86CallPCRel4 | Reloc::X86PCRel4) {
             return Err(internal(&format!("relocation {:?}", reloc.kind)));
         }
-        if let Symbol::Trap(code) = target {
+        if let Target::Symbol(Symbol::Trap(code)) = target {
             let wasm_offset = wasm_offset(buffer.get_srclocs_sorted(), reloc.offset);
             out.traps.push(TrapSite { site: reloc.offset + 4, wasm_offset, code });
         }
-        out.fixups.push(Fixup { at: reloc.offset, target: Target::Symbol(target), addend: reloc.addend });
+        out.fixups.push(Fixup { at: reloc.offset, target, addend: reloc.addend });
     }
     constants::separate(&mut out).map_err(|e| internal(&e))?;
     dead::remove(&mut out).map_err(|e| internal(&e))?;
+    tails::replace(&mut out).map_err(|e| internal(&e))?;
     returns::replace(&mut out).map_err(|e| internal(&e))?;
     let entered = match symbol {
         Symbol::Function(index) => module.entries.contains(index),
@@ -186,9 +191,11 @@ fn runtime_place(index: u32) -> crate::Place {
     crate::Place { name: format!("wasmkc.{name}"), index: u32::MAX, offset: 0 }
 }
 
-fn target(func: &ir::Function, target: &FinalizedRelocTarget) -> Option<Symbol> {
+fn target(func: &ir::Function, target: &FinalizedRelocTarget) -> Option<Target> {
     let FinalizedRelocTarget::ExternalName(ir::ExternalName::User(name)) = target else { return None };
-    Symbol::from_external(func.params.user_named_funcs().get(*name)?)
+    let name = func.params.user_named_funcs().get(*name)?;
+    let symbol = Symbol::from_external(name)?;
+    Some(if Symbol::is_tail(name) { Target::Tail(symbol) } else { Target::Symbol(symbol) })
 }
 
 fn wasm_offset(rows: &[cranelift_codegen::MachSrcLoc<cranelift_codegen::Final>], at: u32) -> u32 {

@@ -12,8 +12,10 @@ use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Mnemonic};
 use super::{Compiled, Fixup, Target};
 use crate::translate::Symbol;
 
-const EPILOGUE: [u8; 5] = [0x48, 0x89, 0xec, 0x5d, 0xc3];
-const JMP_REL32: u8 = 0xe9;
+/// `mov rsp, rbp; pop rbp; ret`.
+pub const EPILOGUE: [u8; 5] = [0x48, 0x89, 0xec, 0x5d, 0xc3];
+/// A jump's first byte.
+pub const JMP_REL32: u8 = 0xe9;
 
 /// Replaces every epilogue; fails if that leaves a return, or if a branch leads into one.
 pub fn replace(out: &mut Compiled) -> Result<(), String> {

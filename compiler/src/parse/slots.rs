@@ -26,7 +26,9 @@ pub fn lay_out(module: &mut Module<'_>, uses: &Uses) {
     let exported = module.exports.iter().map(|e| module.function_type(e.function));
     let values = exported.map(|ty| ty.params().len().max(ty.results().len()));
     let memory_results = module.types.iter().map(|ty| ty.results().len()).filter(|n| *n > REGISTER_RESULTS);
-    let transfer_len = values.chain(memory_results).max().unwrap_or(0) as u32;
+    let in_memory = |ty: &wasmparser::FuncType| module.passed(ty) < ty.params().len();
+    let memory_params = module.types.iter().filter(|ty| in_memory(ty)).map(|ty| ty.params().len());
+    let transfer_len = values.chain(memory_results).chain(memory_params).max().unwrap_or(0) as u32;
     module.slots = Slots { memories, elements, transfer, transfer_len };
 }
 

@@ -18,6 +18,8 @@ pub struct Uses {
     pub changed_tables: BTreeSet<u32>,
     /// Tables whose elements are read at run time though nothing may change them.
     pub read_tables: BTreeSet<u32>,
+    /// Whether some function ends in a call.
+    pub tail_calls: bool,
     /// Functions of `ref.func`.
     pub functions: BTreeSet<u32>,
 }
@@ -55,6 +57,7 @@ impl Uses {
             Operator::TableGet { table } => {
                 self.read_tables.insert(table);
             }
+            Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => self.tail_calls = true,
             Operator::RefFunc { function_index } => {
                 self.functions.insert(function_index);
             }

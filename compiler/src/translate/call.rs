@@ -5,12 +5,12 @@ use wasmkc_abi::{
     helper::{Arg, Helper, Ret},
     trap::TrapCode,
 };
-use wasmparser::Operator;
+use wasmparser::{FuncType, Operator};
 
 use super::{
     Space, Symbol, Translator,
     dispatch::{self, Source},
-    signature,
+    import, signature,
 };
 use crate::{
     CompileError,
@@ -26,26 +26,65 @@ impl Translator<'_, '_, '_> {
                 Some(Import::Helper(helper)) => self.call_helper(helper),
                 None => self.call(*function_index)?,
             },
-            Operator::CallIndirect { type_index, table_index } => self.call_indirect(*type_index, *table_index)?,
+            Operator::CallIndirect { type_index, table_index } => {
+                let (symbol, signature, args) = self.indirect(*type_index, *table_index)?;
+                self.call_symbol(symbol, signature, &args, &self.module.types[*type_index as usize])?;
+            }
+            Operator::ReturnCall { function_index } if (*function_index as usize) < self.module.imports.len() => {
+                self.calls(&Operator::Call { function_index: *function_index })?;
+                self.control(&Operator::Return)?;
+            }
+            Operator::ReturnCall { function_index } => {
+                let (symbol, signature, args) = self.direct(*function_index)?;
+                self.tail_call(symbol, signature, &args);
+            }
+            Operator::ReturnCallIndirect { type_index, table_index } => {
+                let (symbol, signature, args) = self.indirect(*type_index, *table_index)?;
+                self.tail_call(symbol, signature, &args);
+            }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
     pub(super) fn call(&mut self, index: u32) -> Result<(), CompileError> {
+        let (symbol, signature, args) = self.direct(index)?;
+        self.call_symbol(symbol, signature, &args, self.module.function_type(index))
+    }
+
+    fn call_symbol(
+        &mut self,
+        symbol: Symbol,
+        signature: Signature,
+        args: &[Value],
+        ty: &FuncType,
+    ) -> Result<(), CompileError> {
+        let callee = self.callee(symbol, || signature);
+        let inst = self.builder.ins().call(callee, args);
+        let results = self.builder.inst_results(inst).to_vec();
+        self.take_results(&results, ty)
+    }
+
+    /// Leaves the function for `symbol`, which returns to this one's caller. `emit` makes a jump of it: nothing may
+    /// stand between the call and the return.
+    pub(super) fn tail_call(&mut self, symbol: Symbol, signature: Signature, args: &[Value]) {
+        let callee = import(&mut self.builder, symbol.tail_external(), signature);
+        let inst = self.builder.ins().call(callee, args);
+        let results = self.builder.inst_results(inst).to_vec();
+        self.builder.ins().return_(&results);
+        self.reachable = false;
+    }
+
+    /// What a call of function `index` takes, with its arguments popped.
+    fn direct(&mut self, index: u32) -> Result<(Symbol, Signature, Vec<Value>), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = module.function_type(index);
-        let signature = signature(ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
+        let signature = signature(module, ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let symbol = match self.space {
             Space::Guest => Symbol::Function(index),
             Space::Runtime => self.runtime(index),
         };
-        let callee = self.callee(symbol, || signature);
-        let mut args = vec![self.call];
-        args.extend(self.pop_many(ty.params().len()));
-        let inst = self.builder.ins().call(callee, &args);
-        let results = self.builder.inst_results(inst).to_vec();
-        self.take_results(&results, ty)
+        Ok((symbol, signature, self.give_arguments(ty)))
     }
 
     /// Function `index` of the runtime module, noted as one that is needed.
@@ -57,13 +96,13 @@ impl Translator<'_, '_, '_> {
     }
 
     /// The bound is checked here, the element's type by the dispatcher.
-    fn call_indirect(&mut self, type_index: u32, table_index: u32) -> Result<(), CompileError> {
+    fn indirect(&mut self, type_index: u32, table_index: u32) -> Result<(Symbol, Signature, Vec<Value>), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = &module.types[type_index as usize];
         let table = &module.tables[table_index as usize];
         let source = if table.changes { Source::References } else { Source::Table(table_index) };
-        let signature =
-            dispatch::dispatcher_signature(ty, source).map_err(|r| r.at(module.place(self.index, self.offset)))?;
+        let signature = dispatch::dispatcher_signature(module, ty, source)
+            .map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let selector = if table.changes {
             let index = self.pop_index();
             let element = self.element(table_index, index);
@@ -77,13 +116,9 @@ impl Translator<'_, '_, '_> {
             index
         };
         let number = self.made.dispatchers.number(source, module.canonical[type_index as usize]);
-        let callee = self.callee(Symbol::Dispatcher(number), || signature);
-        let mut args = vec![self.call];
-        args.extend(self.pop_many(ty.params().len()));
+        let mut args = self.give_arguments(ty);
         args.push(selector);
-        let inst = self.builder.ins().call(callee, &args);
-        let results = self.builder.inst_results(inst).to_vec();
-        self.take_results(&results, ty)
+        Ok((Symbol::Dispatcher(number), signature, args))
     }
 
     /// Checks pointers, charges the helper's fuel, calls.

@@ -30,14 +30,16 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u3
             let arity = arity(module, *blockty, place)?;
             1 + arity.params + arity.results
         }
-        O::Call { function_index } => match module.imports.get(*function_index as usize) {
-            Some(import) => imported(import),
-            None => called(module.function_type(*function_index), place)?,
-        },
+        O::Call { function_index } | O::ReturnCall { function_index } => {
+            match module.imports.get(*function_index as usize) {
+                Some(import) => imported(import),
+                None => called(module, module.function_type(*function_index), place)?,
+            }
+        }
         // The check of the index and what it takes to read the table; the dispatcher pays for finding the function.
-        O::CallIndirect { type_index, table_index } => {
+        O::CallIndirect { type_index, table_index } | O::ReturnCallIndirect { type_index, table_index } => {
             let read = u32::from(module.tables[*table_index as usize].changes);
-            1 + read + called(&module.types[*type_index as usize], place)?
+            1 + read + called(module, &module.types[*type_index as usize], place)?
         }
         O::BrTable { targets } => 1 + tree(targets.len() + 1),
         O::TypedSelect { ty } => {
@@ -114,8 +116,8 @@ pub fn imported(import: &Import) -> u32 {
     }
 }
 
-pub fn called(ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
-    signature(ty).map_err(|r| r.at(place.clone()))?;
+pub fn called(module: &Module<'_>, ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
+    signature(module, ty).map_err(|r| r.at(place.clone()))?;
     Ok(1 + (ty.params().len() + ty.results().len()) as u32)
 }
 

@@ -48,8 +48,8 @@ enum Element {
 }
 
 /// The callee's signature with the selector at its end.
-pub fn dispatcher_signature(ty: &FuncType, source: Source) -> Result<Signature, Refused> {
-    let mut out = signature(ty)?;
+pub fn dispatcher_signature(module: &Module<'_>, ty: &FuncType, source: Source) -> Result<Signature, Refused> {
+    let mut out = signature(module, ty)?;
     let selector = if source == Source::References { types::I64 } else { types::I32 };
     out.params.push(AbiParam::new(selector));
     Ok(out)
@@ -132,7 +132,7 @@ impl Translator<'_, '_, '_> {
     pub(super) fn dispatch(&mut self, source: Source, ty: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let callee_type = &module.types[ty as usize];
-        let callee_signature = signature(callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
+        let callee_signature = signature(module, callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
         let entry = self.builder.current_block().expect("entry block");
         let mut args = self.builder.block_params(entry).to_vec();
         let selector = args.pop().expect("selector of a dispatcher");
@@ -159,7 +159,11 @@ impl Translator<'_, '_, '_> {
                 Element::Function(f) => {
                     let imported = (f as usize) < module.imports.len();
                     let symbol = if imported { Symbol::Thunk(f) } else { Symbol::Function(f) };
-                    let callee = import(&mut self.builder, symbol, callee_signature.clone());
+                    if module.tail_calls {
+                        self.tail_call(symbol, callee_signature.clone(), &args);
+                        continue;
+                    }
+                    let callee = import(&mut self.builder, symbol.external(), callee_signature.clone());
                     let inst = self.builder.ins().call(callee, &args);
                     let results = self.builder.inst_results(inst).to_vec();
                     self.builder.ins().return_(&results);

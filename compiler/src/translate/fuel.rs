@@ -58,7 +58,9 @@ impl Costs {
                     units += carries(*relative_depth);
                 }
                 Operator::BrTable { targets } => units += carries(targets.default()),
-                Operator::Return => units += open[0].carries,
+                Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
+                    units += open[0].carries
+                }
                 Operator::Loop { blockty } => {
                     costs.loops.push(0);
                     let carries = cost::arity(module, *blockty, &place)?.params;

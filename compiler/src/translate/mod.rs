@@ -35,7 +35,9 @@ mod trap;
 use std::collections::{BTreeSet, HashMap};
 
 use cranelift_codegen::{
-    ir::{self, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserFuncName, Value, types},
+    ir::{
+        self, FuncRef, Function, InstBuilder, Signature, SourceLoc, Type, UserExternalName, UserFuncName, Value, types,
+    },
     isa::TargetIsa,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -125,13 +127,13 @@ fn function(
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
             let (source, ty) = made.dispatchers.wanted(number);
-            (u32::MAX, dispatch::dispatcher_signature(&module.types[ty as usize], source))
+            (u32::MAX, dispatch::dispatcher_signature(module, &module.types[ty as usize], source))
         }
         Symbol::Function(index) | Symbol::Thunk(index) | Symbol::Runtime(index) => {
-            (index, signature(module.function_type(index)))
+            (index, signature(module, module.function_type(index)))
         }
         Symbol::Export(number) => {
-            (module.exports[number as usize].function, signature(&wasmparser::FuncType::new([], [])))
+            (module.exports[number as usize].function, signature(module, &wasmparser::FuncType::new([], [])))
         }
         other => return Err(CompileError::internal("translate", format!("{other:?} has no code"))),
     };
@@ -224,9 +226,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     fn body(&mut self, body: &FunctionBody<'a>) -> Result<(), CompileError> {
         self.at(body.range().start);
         let ty = self.module.function_type(self.index);
-        let entry = self.builder.current_block().expect("entry block");
-        for (n, param) in ty.params().iter().enumerate() {
-            let value = self.builder.block_params(entry)[n + 1];
+        self.take_params(ty)?;
+        for (param, value) in ty.params().iter().zip(std::mem::take(&mut self.stack)) {
             self.local(*param, Some(value))?;
         }
         for item in body.get_locals_reader()? {
@@ -249,8 +250,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
 
     /// The body of an imported function: its parameters, the call, its results.
     fn thunk(&mut self) -> Result<(), CompileError> {
-        let entry = self.builder.current_block().expect("entry block");
-        self.stack.extend_from_slice(&self.builder.block_params(entry)[1..]);
+        self.take_params(self.module.function_type(self.index))?;
         let import = &self.module.imports[self.index as usize];
         self.check_stack();
         self.charge(fuel::FRAME + 1 + cost::imported(import));
@@ -351,14 +351,14 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
     /// Function reference for a direct call of `symbol`.
     fn callee(&mut self, symbol: Symbol, signature: impl FnOnce() -> Signature) -> FuncRef {
         let builder = &mut self.builder;
-        *self.callees.entry(symbol).or_insert_with(|| import(builder, symbol, signature()))
+        *self.callees.entry(symbol).or_insert_with(|| import(builder, symbol.external(), signature()))
     }
 }
 
 /// Declares `symbol` in the function that `builder` makes. All are within 2 GiB, hence "colocated".
-fn import(builder: &mut FunctionBuilder<'_>, symbol: Symbol, signature: Signature) -> FuncRef {
+fn import(builder: &mut FunctionBuilder<'_>, symbol: UserExternalName, signature: Signature) -> FuncRef {
     let signature = builder.import_signature(signature);
-    let name = builder.func.declare_imported_user_function(symbol.external());
+    let name = builder.func.declare_imported_user_function(symbol);
     builder.import_function(ir::ExtFuncData {
         name: ir::ExternalName::user(name),
         signature,

@@ -6,6 +6,7 @@ use wasmparser::{FuncType, ValType};
 use crate::{
     CompileError,
     isa::{CALL_CONV, REGISTER_RESULTS},
+    module::Module,
 };
 
 /// Why a type or signature is refused.
@@ -42,11 +43,11 @@ pub fn clif_type(ty: ValType) -> Result<Type, Refused> {
     }
 }
 
-/// `(call block, parameters...) -> results`, as far as those have registers.
-pub fn signature(ty: &FuncType) -> Result<Signature, Refused> {
+/// `(call block, parameters...) -> results`, as far as `module` passes those by the calling convention.
+pub fn signature(module: &Module<'_>, ty: &FuncType) -> Result<Signature, Refused> {
     let mut out = Signature::new(CALL_CONV);
     out.params.push(AbiParam::new(types::I64));
-    for param in ty.params() {
+    for param in &ty.params()[..module.passed(ty)] {
         out.params.push(AbiParam::new(clif_type(*param)?));
     }
     for result in ty.results().iter().take(REGISTER_RESULTS) {

@@ -3,6 +3,9 @@
 use cranelift_codegen::ir::UserExternalName;
 use wasmkc_abi::{helper::Helper, vmctx};
 
+/// Bit of the namespace: the call is the last thing that its function does.
+const TAIL: u32 = 1 << 8;
+
 /// A target of a call or an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Symbol {
@@ -52,9 +55,20 @@ impl Symbol {
         UserExternalName { namespace, index }
     }
 
-    /// The inverse of [`Self::external`].
+    /// Name for Cranelift of a callee that the call leaves the function for.
+    pub fn tail_external(self) -> UserExternalName {
+        let UserExternalName { namespace, index } = self.external();
+        UserExternalName { namespace: namespace | TAIL, index }
+    }
+
+    /// Whether it is a name of [`Self::tail_external`].
+    pub fn is_tail(name: &UserExternalName) -> bool {
+        name.namespace & TAIL != 0
+    }
+
+    /// The inverse of [`Self::external`] and [`Self::tail_external`].
     pub fn from_external(name: &UserExternalName) -> Option<Self> {
-        Some(match (name.namespace, name.index) {
+        Some(match (name.namespace & !TAIL, name.index) {
             (0, index) => Self::Function(index),
             (1, index) => Self::Dispatcher(index),
             (2, code) => Self::Trap(code),

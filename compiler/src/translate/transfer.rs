@@ -1,6 +1,8 @@
-//! The transfer area of an instance: arguments and results of exports, and results that find no register.
+//! The transfer area of an instance: arguments and results of exports, results that find no register, and in a
+//! module with tail calls parameters that find none.
 //!
-//! Whoever calls reads the results before anything else runs, so that one area serves all functions.
+//! Whoever calls reads the results before anything else runs, and whoever is called its parameters, so that one
+//! area serves all functions.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmparser::{FuncType, ValType};
@@ -13,7 +15,7 @@ impl Translator<'_, '_, '_> {
     pub(super) fn export(&mut self) -> Result<(), CompileError> {
         let ty = self.module.function_type(self.index).clone();
         self.check_stack();
-        let called = cost::called(&ty, &self.module.place(self.index, 0))?;
+        let called = cost::called(self.module, &ty, &self.module.place(self.index, 0))?;
         self.charge(fuel::FRAME + 2 * called);
         for (n, param) in ty.params().iter().enumerate() {
             let value = self.take(n, *param)?;
@@ -26,6 +28,29 @@ impl Translator<'_, '_, '_> {
         }
         self.builder.ins().return_(&[]);
         Ok(())
+    }
+
+    /// Pushes the parameters of this function: those in registers, then the others.
+    pub(super) fn take_params(&mut self, ty: &FuncType) -> Result<(), CompileError> {
+        let entry = self.builder.current_block().expect("entry block");
+        self.stack.extend_from_slice(&self.builder.block_params(entry)[1..]);
+        for (n, param) in ty.params().iter().enumerate().skip(self.module.passed(ty)) {
+            let value = self.take(n, *param)?;
+            self.push(value);
+        }
+        Ok(())
+    }
+
+    /// Pops the arguments of a call: gives those with registers, behind the call block, and passes the others.
+    pub(super) fn give_arguments(&mut self, ty: &FuncType) -> Vec<Value> {
+        let passed = self.module.passed(ty);
+        let mut operands = self.pop_many(ty.params().len());
+        for (n, value) in operands.iter().enumerate().skip(passed) {
+            self.put(n, *value);
+        }
+        operands.truncate(passed);
+        operands.insert(0, self.call);
+        operands
     }
 
     /// Returns with the operand stack as the results.

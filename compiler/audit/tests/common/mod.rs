@@ -121,6 +121,12 @@ impl Code {
         self.raw(&[0xe8]).raw(&(to - next).to_le_bytes())
     }
 
+    /// `jmp` to `to` bytes behind this function's start.
+    pub fn jmp_at(self, to: i32) -> Self {
+        let next = self.bytes.len() as i32 + 5;
+        self.raw(&[0xe9]).raw(&(to - next).to_le_bytes())
+    }
+
     /// `jne` back to byte `to` of this function.
     pub fn jne_at(self, to: usize) -> Self {
         let back = to as i32 - (self.bytes.len() as i32 + 6);

@@ -7,6 +7,7 @@ mod fuel;
 mod hostile;
 mod size;
 mod stack;
+mod tail;
 
 use common::{Code, ENDBR, Kwo, MOV_PASS, To};
 use wasmkc_abi::object::NONE;

@@ -160,7 +160,8 @@ impl Instance {
             return Err(CallError::Arguments { wanted: signature.params.len() });
         }
         let transfer = program.info().transfer;
-        for (slot, value) in (transfer..).zip(arguments) {
+        // with no arguments and no results there may be no area
+        for (slot, value) in arguments.iter().enumerate().map(|(n, value)| (transfer + n as u32, value)) {
             self.block[slot_offset(slot)..][..8].copy_from_slice(&value.to_le_bytes());
         }
         let ended = self.enter(entry, grant, &mut []);
@@ -168,7 +169,7 @@ impl Instance {
             return Err(CallError::Trap(Trap::new(code, program.trap_site(site), 0)));
         }
         let result = |slot| self.block[slot_offset(slot)..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-        let results = (transfer..).take(signature.results.len()).map(result).collect();
+        let results = (0..signature.results.len() as u32).map(|n| result(transfer + n)).collect();
         Ok(Called { results, fuel_used: ended.fuel_used })
     }
 

@@ -36,6 +36,12 @@ fn arguments_and_results_travel_by_type() {
 }
 
 #[test]
+fn a_program_without_a_transfer_area() {
+    let mut i = instance(r#"(module (func (export "nothing")))"#);
+    assert_eq!(results(i.call("nothing", &[], GRANT)), []);
+}
+
+#[test]
 fn more_results_than_registers() {
     let mut i = instance(
         r#"(module

@@ -31,7 +31,7 @@ cp "$out/target/wasm32-unknown-unknown/release/l4drop.wasm" "$out/l4drop.wasm"
 
 echo "drop-port (C, $clang)"
 "$clang" --target=wasm32 -O2 -g -Wall -Wextra -Werror -nostdlib -ffile-prefix-map="$root"=. \
-	-Wl,--no-entry -Wl,-zstack-size=16384 -I abi/guest/c \
+	-Wl,--no-entry,--stack-first,-zstack-size=16384 -I abi/guest/c \
 	examples/drop-port/drop-port.c -o "$out/drop-port.wasm"
 
 ls -l "$out"/*.wasm

@@ -23,7 +23,16 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        // what to print is not known yet where the command line itself is wrong
+        Err(wrong) if wrong.use_stderr() && std::env::args_os().any(|a| a == "--json") => {
+            let error = error::Error::usage(wrong.render().to_string().trim_end());
+            eprint!("{}", error.render(true));
+            return ExitCode::from(error.exit_code());
+        }
+        Err(wrong) => wrong.exit(),
+    };
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

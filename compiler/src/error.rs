@@ -93,7 +93,7 @@ pub enum CompileError {
     },
     /// The module has no `xdp` function.
     #[error(
-        "no export `xdp`: export a function `xdp: () -> i32` that returns the verdict (C: `__attribute__((export_name(\"xdp\")))`, Rust: `#[no_mangle] pub extern \"C\" fn xdp() -> i32`)"
+        "no export `xdp`: export a function `xdp: () -> i32` that returns the verdict (C: `WASMKC_EXPORT(xdp) int xdp(void)`, Rust: `xdp!(filter);`, see abi/guest)"
     )]
     NoXdp,
     /// An entry has the wrong type.
@@ -149,7 +149,7 @@ pub enum CompileError {
         advice: &'static str,
     },
     /// The memory is larger than allowed.
-    #[error("the memory needs {pages} pages of 64 KiB, the limit is {limit}: shrink static data or the stack (`-z stack-size=`), or raise the limit up to {ceiling} pages", ceiling = wasmkc_abi::limits::MAX_MEMORY_PAGES)]
+    #[error("the memory needs {pages} pages of 64 KiB, the limit is {limit}: shrink static data or the stack (`-z stack-size=`), or allow more with `--max-memory`, {ceiling} pages at most", ceiling = wasmkc_abi::limits::MAX_MEMORY_PAGES)]
     MemoryTooLarge {
         /// Pages the module asks for at start.
         pages: u64,

@@ -1,6 +1,8 @@
 # shellcheck shell=sh
 # What `make demo` shows: the same traffic without and with the filter, by the interfaces' own counters.
 . /host/lib.sh
+# A command as the host `dst`, in words that work by themselves.
+AT_DST='nsenter --net=/run/netns/dst'
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() {
 	printf '  $ %s\n' "$*"
@@ -14,22 +16,32 @@ settle() {
 		sleep 0.3
 	done
 }
+# datagrams PORT N OPTIONS...: sends N, prints how many arrive.
+datagrams() {
+	before=$(udp_arrived)
+	port=$1
+	n=$2
+	shift 2
+	on_src wkc-traffic udp "10.9.0.2:$port" --count "$n" --pause 200 "$@" >/dev/null
+	settle
+	echo $(($(udp_arrived) - before))
+}
+row() { printf '  %-34s %8s %8s %8s\n' "$1" "$2" "$3" $(($2 - $3)); }
 traffic() {
 	rx=$(counter dst rx_packets)
-	arrived=$(udp_arrived)
-	on_src wkc-traffic udp 10.9.0.2:9999 --count 200 --pause 200 >/dev/null
-	on_src wkc-traffic udp 10.9.0.2:7000 --count 200 --pause 200 >/dev/null
-	on_src wkc-traffic udp 10.9.0.2:7000 --count 100 --payload BLOCKME --pause 200 >/dev/null
-	settle
+	udp9999=$(datagrams 9999 200)
+	udp7000=$(datagrams 7000 200)
+	blockme=$(datagrams 7000 100 --payload BLOCKME)
 	tcp80=$(on_src wkc-traffic tcp 10.9.0.2:80 --count 3 --wait 300 | awk '/connected/ { print $2 }')
 	tcp9998=$(on_src wkc-traffic tcp 10.9.0.2:9998 --count 3 --wait 300 | awk '/connected/ { print $2 }')
 	pings=$(on_src ping -c 5 -i 0.2 -W 1 10.9.0.2 | awk '/received/ { print $4 }')
-	printf '  %-34s %8s %8s\n' "" sent arrived
-	printf '  %-34s %8s %8s\n' "UDP (200 to 9999, 200 to 7000," 500 "$(($(udp_arrived) - arrived))"
-	printf '  %-34s %8s %8s\n' "     100 that begin with BLOCKME)" "" ""
-	printf '  %-34s %8s %8s\n' "TCP connections to port 80" 3 "$tcp80"
-	printf '  %-34s %8s %8s\n' "TCP connections to port 9998" 3 "$tcp9998"
-	printf '  %-34s %8s %8s\n' "ICMP echo" 5 "$pings"
+	printf '  %-34s %8s %8s %8s\n' "" sent arrived dropped
+	row "UDP to port 9999" 200 "$udp9999"
+	row "UDP to port 7000" 200 "$udp7000"
+	row "UDP to port 7000 with BLOCKME" 100 "$blockme"
+	row "TCP connections to port 80" 3 "$tcp80"
+	row "TCP connections to port 9998" 3 "$tcp9998"
+	row "ICMP echo" 5 "$pings"
 	printf '  %s\n' "packets that vdst's driver received: $(($(counter dst rx_packets) - rx))"
 }
 
@@ -43,7 +55,7 @@ traffic
 
 say "The filter: trusted key, load, attach"
 run wasmkc trust add /host/test.crt
-run on_dst wasmkc attach /host/l4drop.kwo --dev vdst
+run $AT_DST wasmkc attach /host/l4drop.kwo --dev vdst
 run wasmkc list
 
 say "The same traffic with l4drop"
@@ -52,9 +64,9 @@ run wasmkc stats l4drop
 
 say "The kernel's view"
 run ip -n dst link show vdst
-run on_dst bpftool net show
+run $AT_DST bpftool net show
 
 say "Gone again"
-run on_dst wasmkc detach l4drop --dev vdst
+run $AT_DST wasmkc detach l4drop --dev vdst
 run wasmkc unload l4drop
 run wasmkc list

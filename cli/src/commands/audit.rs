@@ -34,6 +34,10 @@ pub fn run(args: &Audit, json: bool) -> Result<()> {
 
 /// The audit of `bytes`, its findings as one error.
 pub fn audit(file: &Path, bytes: &[u8]) -> Result<wasmkc_audit::Report> {
+    if !bytes.starts_with(b"\x7fELF") {
+        return Err(Error::new(format_args!("{}: no object: it does not begin as an ELF file does", file.display()))
+            .help("`wasmkc build FILTER.wasm` makes one"));
+    }
     wasmkc_audit::audit(bytes).map_err(|findings| {
         let n = findings.len();
         Error::new(format_args!(

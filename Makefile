@@ -18,6 +18,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
 	@echo 'make test       all tests, those in the VM too'
+	@echo 'make spec       the official WebAssembly suite on the host'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
 	@echo 'make kmod       build/kmod/wasmkc.ko for kernel $(KVER)'
@@ -56,6 +57,11 @@ scenarios: build
 	@$(STEP) 'kernel module with a key' $(MAKE) -s -C loader-kmod KVER=$(KVER) O=$(abspath build/kmod-keys) \
 		KEYS=$(abspath build/scenarios/test.crt)
 
+# The official suite on the host; build/spec.xml is the report as JUnit XML.
+spec: setup
+	@$(STEP) 'official WebAssembly suite' $(CARGO) build --locked --release -p wasmkc-tests --bin wkc-spec
+	@mkdir -p build && $(RELEASE)/wkc-spec --junit build/spec.xml
+
 test: scenarios
 	@scripts/test
 
@@ -68,5 +74,5 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli examples build scenarios test demo clean
+.PHONY: help setup kmod cli examples build scenarios spec test demo clean
 .NOTPARALLEL:

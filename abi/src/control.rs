@@ -189,7 +189,7 @@ pub struct Call {
     pub capacity: u32,
     /// Out: results.
     pub results: u32,
-    /// Fuel of the call, at most [`crate::limits::FUEL_MAX`].
+    /// Fuel of the call, at most [`crate::limits::FUEL_CALL_MAX`].
     pub fuel: u64,
     /// Out: fuel it took.
     pub fuel_used: u64,

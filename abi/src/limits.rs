@@ -9,8 +9,8 @@ pub const MAX_OBJECT_BYTES: u32 = 8 << 20;
 pub const MAX_TEXT_BYTES: u32 = 2 << 20;
 /// Largest `.rodata` section.
 pub const MAX_RODATA_BYTES: u32 = 1 << 20;
-/// Largest linear memory of one instance, in pages (16 MiB).
-pub const MAX_MEMORY_PAGES: u32 = 256;
+/// Largest linear memory of one instance, in pages (64 MiB).
+pub const MAX_MEMORY_PAGES: u32 = 1024;
 /// Default maximum of a memory that can grow and names no maximum of its own, in pages.
 pub const DEFAULT_GROW_PAGES: u32 = 32;
 /// Most globals in a module.
@@ -57,6 +57,8 @@ pub const FUEL_DEFAULT: u64 = 100_000;
 pub const INSTRUCTIONS_PER_FUEL: u32 = 16;
 /// Largest fuel ceiling an object may ask for.
 pub const FUEL_MAX: u64 = 10_000_000;
+/// Most fuel that a call in process context may ask for.
+pub const FUEL_CALL_MAX: u64 = 20_000_000;
 /// Fuel for instantiation: the start function, `_initialize` and `init` together.
 pub const FUEL_INIT: u64 = 10_000_000;
 /// Longest program name, in bytes, without the terminating zero.

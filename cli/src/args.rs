@@ -3,7 +3,9 @@
 use crate::attach::Mode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE};
+use wasmkc_abi::limits::{
+    FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
+};
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
 #[derive(Debug, Parser)]
@@ -443,7 +445,7 @@ pub struct Call {
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     pub args: Vec<String>,
     /// Fuel of the call [default: the most]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=FUEL_MAX))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=FUEL_CALL_MAX))]
     pub fuel: Option<u64>,
     /// Bytes of stack
     #[arg(long, value_name = "BYTES", default_value_t = STACK_CALL, value_parser = clap::value_parser!(u32).range(512..=i64::from(STACK_CALL_MAX)))]

@@ -71,6 +71,27 @@ pub fn compile(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     pipeline::run(wasm, options)
 }
 
+/// What a module must keep to for [`validate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// WebAssembly 1.0.
+    V1,
+    /// WebAssembly 2.0.
+    V2,
+    /// 2.0 and memories with addresses of 64 bits.
+    V2Memory64,
+    /// WebAssembly 3.0: what [`compile`] asks.
+    V3,
+}
+
+/// Whether `wasm` is a valid module.
+///
+/// # Errors
+/// [`CompileError::NotWasm`], [`CompileError::Invalid`].
+pub fn validate(wasm: &[u8], standard: Standard) -> Result<(), CompileError> {
+    pipeline::validate(wasm, standard)
+}
+
 /// What an intermediate stage makes of `wasm`, as text: for golden tests and for authors who want to see.
 ///
 /// # Errors

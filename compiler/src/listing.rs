@@ -23,7 +23,7 @@ pub enum Listing {
 /// Runs the stages up to `what` and shows it.
 pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, CompileError> {
     limits::check_options(options)?;
-    pipeline::validate(wasm)?;
+    pipeline::validate(wasm, crate::Standard::V3)?;
     let module = parse::parse(wasm, options)?;
     match what {
         Listing::Clif => clif(&module, options),

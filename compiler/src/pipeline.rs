@@ -6,7 +6,7 @@ use wasmkc_abi::object::NONE;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::{
-    CompileError, Options, debug,
+    CompileError, Options, Standard, debug,
     emit::{self, Image},
     isa, limits,
     lines::Lines,
@@ -64,7 +64,7 @@ pub struct FunctionReport {
 /// wasm in, object out.
 pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     limits::check_options(options)?;
-    validate(wasm)?;
+    validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
     let image = build(&module, options)?;
     let lines = Lines::read(&module);
@@ -95,13 +95,19 @@ pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileErr
     }
 }
 
-/// Passes modules that the specification calls valid, with every feature that the validator knows by
-/// default: what is valid and not supported is refused later, by name.
-pub fn validate(wasm: &[u8]) -> Result<(), CompileError> {
+/// Passes modules that `standard` calls valid; 3.0 with every feature that the validator knows by default: what is
+/// valid and not supported is refused later, by name.
+pub fn validate(wasm: &[u8], standard: Standard) -> Result<(), CompileError> {
     if !wasm.starts_with(b"\0asm\x01\0\0\0") {
         return Err(CompileError::NotWasm);
     }
-    Validator::new_with_features(WasmFeatures::default()).validate_all(wasm)?;
+    let features = match standard {
+        Standard::V1 => WasmFeatures::WASM1,
+        Standard::V2 => WasmFeatures::WASM2,
+        Standard::V2Memory64 => WasmFeatures::WASM2 | WasmFeatures::MEMORY64,
+        Standard::V3 => WasmFeatures::default(),
+    };
+    Validator::new_with_features(features).validate_all(wasm)?;
     Ok(())
 }
 

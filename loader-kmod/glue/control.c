@@ -354,7 +354,7 @@ static int ioc_call(struct wkc_session *session, void __user *arg)
 	if (ret)
 		return reply(ret, &req.text, msg);
 	if (req.export_len > WKC_MAX_EXPORT_NAME || req.args > WKC_MAX_EXPORT_VALUES || req.args > req.capacity ||
-	    req.results || req.fuel_used || req.trap || !req.fuel || req.fuel > WKC_FUEL_MAX ||
+	    req.results || req.fuel_used || req.trap || !req.fuel || req.fuel > WKC_FUEL_CALL_MAX ||
 	    req.stack > WKC_STACK_CALL_MAX)
 		return -EINVAL;
 	export = kzalloc(WKC_MAX_EXPORT_NAME + 1, GFP_KERNEL);

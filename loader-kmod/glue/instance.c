@@ -17,7 +17,7 @@
 #define INSTANCE_ALIGN 64
 
 /*
- * A reset clears up to 16 MiB and runs the init entries, all at the price of one packet that traps:
+ * A reset clears up to 64 MiB and runs the init entries, all at the price of one packet that traps:
  * no CPU's instance is reset more often than that.
  */
 #define RESET_INTERVAL (HZ / 10)

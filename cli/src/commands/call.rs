@@ -7,7 +7,7 @@ use crate::kernel::{check_name, explain, open, text};
 use crate::output::emit;
 use crate::values;
 use serde_json::json;
-use wasmkc_abi::limits::FUEL_MAX;
+use wasmkc_abi::limits::FUEL_CALL_MAX;
 use wasmkc_host::Trap;
 
 /// Calls and prints the results.
@@ -17,7 +17,7 @@ pub fn run(args: &Call, json: bool) -> Result<()> {
     let letters = signature(&device, &args.name, &args.export)?;
     let (params, results) = letters.split_once(':').unwrap_or((&letters, ""));
     let slots = values::parse_all(&args.args, params)?;
-    let fuel = args.fuel.unwrap_or(FUEL_MAX);
+    let fuel = args.fuel.unwrap_or(FUEL_CALL_MAX);
     match device.call_export(&args.name, &args.export, &slots, fuel, args.stack).map_err(explain)? {
         Called::Back { results: slots, fuel } => {
             emit(json, &json!({ "results": values::json(&slots, results), "fuel": fuel }), || {

@@ -7,7 +7,7 @@ use crate::output::emit;
 use crate::values;
 use serde_json::json;
 use std::path::Path;
-use wasmkc_abi::limits::FUEL_MAX;
+use wasmkc_abi::limits::FUEL_CALL_MAX;
 use wasmkc_host::{CallError, Grant, Instance};
 
 /// Calls the export that `args.invoke` begins with, with the rest as arguments, and prints the results.
@@ -23,7 +23,7 @@ pub fn run(file: &Path, args: &Run, json: bool) -> Result<()> {
     let (params, results) = letters.split_once(':').unwrap_or((&letters, ""));
     let slots = values::parse_all(texts, params)?;
     let mut instance = Instance::new(&program).map_err(|e| Error::new(format_args!("{}: {e}", file.display())))?;
-    let grant = Grant { fuel: args.traps.fuel.unwrap_or(FUEL_MAX), stack: args.stack };
+    let grant = Grant { fuel: args.traps.fuel.unwrap_or(FUEL_CALL_MAX), stack: args.stack };
     let called = instance.call(export, &slots, grant);
     for line in instance.take_log() {
         eprintln!("log: {line}");

@@ -1,0 +1,33 @@
+//! The engine in this process: the loader's core, linker and code bytes in user space.
+
+use wasmkc_abi::limits::{FUEL_CALL_MAX, STACK_CALL_MAX};
+use wasmkc_host::{CallError, Grant, Instance, Program};
+
+use super::{
+    plan::Plan,
+    run::{Engine, Outcome},
+};
+
+/// What a call may use: as much as the kernel gives at most.
+const GRANT: Grant = Grant { fuel: FUEL_CALL_MAX, stack: STACK_CALL_MAX };
+
+/// This process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Host;
+
+impl Engine for Host {
+    type Instance = Instance;
+
+    fn start(&mut self, plan: &Plan, number: usize) -> Result<Instance, String> {
+        let program = Program::load_compiled_here(&plan.objects[number].bytes).map_err(|e| e.to_string())?;
+        Instance::new(&program).map_err(|e| e.to_string())
+    }
+
+    fn call(&mut self, instance: &mut Instance, export: &str, args: &[u64]) -> Outcome {
+        match instance.call(export, args, GRANT) {
+            Ok(called) => Outcome::Results(called.results),
+            Err(CallError::Trap(trap)) => Outcome::Trap(trap.code),
+            Err(e) => Outcome::Error(e.to_string()),
+        }
+    }
+}

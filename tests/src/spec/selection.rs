@@ -1,0 +1,90 @@
+//! Which scripts of which suites, and all of them on the host.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use wasmkc_compiler::Standard;
+
+use super::{
+    chain::Chain,
+    expected::{Counts, Key, expected},
+    host::Host,
+    plan::{self, Plan, Planned, Step},
+    report::{Report, Script},
+    run,
+    suites::SUITES,
+    tally::Status,
+};
+
+/// Some scripts.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Names of suites; all if empty.
+    pub suites: Vec<String>,
+    /// Names of scripts; all if empty.
+    pub files: Vec<String>,
+}
+
+impl Selection {
+    /// The scripts with their texts and standards.
+    #[must_use]
+    pub fn scripts(&self) -> Vec<(Key, &'static str, Standard)> {
+        let wanted = |list: &[String], name: &str| list.is_empty() || list.iter().any(|n| n == name);
+        let suites = SUITES.iter().filter(|suite| wanted(&self.suites, suite.name));
+        let scripts = suites.flat_map(|suite| {
+            suite.scripts().into_iter().map(|(file, text)| ((suite.name.to_owned(), file), text, suite.standard))
+        });
+        scripts.filter(|((_, file), ..)| wanted(&self.files, file)).collect()
+    }
+
+    /// Runs them on the host, on all processors.
+    #[must_use]
+    pub fn on_host(&self) -> Report {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let queue = Mutex::new(self.scripts().into_iter().rev().collect::<Vec<_>>());
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            while let Some((key, text, standard)) = queue.lock().ok().and_then(|mut queue| queue.pop()) {
+                let script = script_on_host(key, text, standard);
+                done.lock().expect("no thread panics with it").push(script);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(work);
+            }
+        });
+        let mut scripts = done.into_inner().expect("no thread panics with it");
+        let order: Vec<Key> = self.scripts().into_iter().map(|(key, ..)| key).collect();
+        scripts.sort_by_key(|script: &Script| order.iter().position(|key| *key == script.key));
+        Report::new("HOST", scripts, &expected())
+    }
+}
+
+/// Plans and runs one script on the host.
+#[must_use]
+pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
+    let begun = Instant::now();
+    let mut keys = fastrand::Rng::new();
+    let plan = plan::plan(text, standard, &mut || keys.u64(..)).unwrap_or_else(|e| Plan {
+        cases: vec![Planned {
+            line: 1,
+            kind: "script".to_owned(),
+            step: Step::Decided(Status::Failed(format!("cannot be read: {e}"))),
+        }],
+        objects: Vec::new(),
+    });
+    let statuses = run::run(&mut Host, &plan, &mut Chain::new(keys.u64(..)));
+    Script::new(key, &plan.cases, statuses, begun.elapsed())
+}
+
+/// Runs a script that is in no suite, and compares with `counts`.
+#[must_use]
+pub fn alone(name: &str, text: &str, counts: Counts) -> Report {
+    let key = ("own".to_owned(), name.to_owned());
+    Report::new(
+        "HOST",
+        vec![script_on_host(key.clone(), text, Standard::V3)],
+        &std::iter::once((key, counts)).collect(),
+    )
+}

@@ -127,8 +127,13 @@ impl<'a> Sections<'a> {
                 }
             }
             Payload::ExportSection(reader) => {
-                for export in reader {
-                    self.exports.push(export?);
+                for item in reader.into_iter_with_offsets() {
+                    let (offset, export) = item?;
+                    if export.kind == ExternalKind::Func && export.name.contains('\0') {
+                        let what = format!("a zero byte in the name of export `{}`", names::printable(export.name));
+                        return Err(CompileError::Unsupported { what, offset, advice: "; a call could not name it" });
+                    }
+                    self.exports.push(export);
                 }
             }
             Payload::StartSection { func, .. } => self.start = Some(func),

@@ -93,6 +93,15 @@ fn no_xdp_export() {
 }
 
 #[test]
+fn an_export_that_no_call_could_name() {
+    let error = refuse(&format!(r#"(module (func (export "a\00b")) {XDP})"#));
+    says(&error, Blame::Unsupported, &["zero byte", "`a?b`", "offset 0x"]);
+    // Other control characters are in the name, but not in symbols.
+    let wasm = wat::parse_str(r#"(module (func (export "a\01b")))"#).expect("wat");
+    compile(&wasm, &Options::default()).expect("compiles");
+}
+
+#[test]
 fn entry_of_another_type() {
     let error = refuse(r#"(module (func (export "xdp") (param i32) (result i32) (i32.const 2)))"#);
     assert!(matches!(error, CompileError::EntryType { name: "xdp", .. }), "{error}");

@@ -10,7 +10,7 @@ use wasmkc_abi::{
 use wasmparser::{FuncType, ValType};
 
 use super::strings::Strings;
-use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, parse, translate::Symbol};
+use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, names, parse, translate::Symbol};
 
 /// The records, still as structs.
 pub struct Tables {
@@ -145,7 +145,7 @@ fn name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Dispatcher(number) => format!("call_indirect[{number}]"),
         Symbol::Thunk(index) => format!("import[{index}]"),
         symbol @ Symbol::Runtime(_) => emit::place(module, symbol).name,
-        Symbol::Export(number) => format!("export {}", module.exports[number as usize].name),
+        Symbol::Export(number) => format!("export {}", names::printable(&module.exports[number as usize].name)),
         other => format!("{other:?}"),
     }
 }

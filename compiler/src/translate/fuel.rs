@@ -16,7 +16,7 @@ use crate::{CompileError, module::Module};
 /// Units that an entry pays for the frame, the checks and the way back.
 pub const FRAME: u32 = 2;
 /// Units for each element that is set by filling or growing a table.
-pub const ELEMENT: u32 = 2;
+pub const ELEMENT: u32 = 3;
 /// Parameters and locals that one unit pays to put in their places.
 const LOCALS_PER_UNIT: u32 = 8;
 

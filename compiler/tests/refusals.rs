@@ -116,9 +116,9 @@ fn entry_of_another_type() {
 
 #[test]
 fn memory_above_the_limit() {
-    let error = refuse(&format!("(module (memory 257) {XDP})"));
-    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 257, limit: 256 }), "{error}");
-    says(&error, Blame::Limit, &["257 pages", "256", "stack-size"]);
+    let error = refuse(&format!("(module (memory 1025) {XDP})"));
+    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 1025, limit: 1024 }), "{error}");
+    says(&error, Blame::Limit, &["1025 pages", "1024", "stack-size"]);
     let options = Options { max_memory_pages: Some(2), ..Options::default() };
     let error = refuse_with(&format!("(module (memory 3) {XDP})"), &options);
     assert!(matches!(error, CompileError::MemoryTooLarge { pages: 3, limit: 2 }), "{error}");
@@ -131,8 +131,8 @@ fn memories_of_other_kinds() {
 
 #[test]
 fn memories_that_are_too_many_together() {
-    let error = refuse(&format!("(module (memory 128) (memory i64 129) {XDP})"));
-    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 257, limit: 256 }), "{error}");
+    let error = refuse(&format!("(module (memory 512) (memory i64 513) {XDP})"));
+    assert!(matches!(error, CompileError::MemoryTooLarge { pages: 1025, limit: 1024 }), "{error}");
     let error = refuse(&format!("(module {} {XDP})", "(memory 0)".repeat(65)));
     says(&error, Blame::Limit, &["memories", "65", "64"]);
     let error = refuse(&format!("(module (memory i64 1) (data (i64.const -1) \"ab\") {XDP})"));
@@ -241,7 +241,7 @@ fn options_that_no_object_can_carry() {
     for (options, name) in [
         (Options { fuel: 0, ..Options::default() }, "fuel"),
         (Options { fuel: 10_000_001, ..Options::default() }, "fuel"),
-        (Options { max_memory_pages: Some(257), ..Options::default() }, "max_memory_pages"),
+        (Options { max_memory_pages: Some(1025), ..Options::default() }, "max_memory_pages"),
         (Options { note: "x".repeat(257), ..Options::default() }, "note"),
         (Options { name: "a/b".to_owned(), ..Options::default() }, "name"),
         (Options { name: "x".repeat(32), ..Options::default() }, "name"),

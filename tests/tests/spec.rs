@@ -2,9 +2,14 @@
 //! module that must not link or run are seen.
 #![forbid(unsafe_code)]
 
+use wasmkc_compiler::Standard;
 use wasmkc_tests::spec::{
+    chain::Chain,
+    emit,
     expected::Counts,
-    selection::{Selection, alone},
+    host::Host,
+    run,
+    selection::{Selection, alone, planned},
     tally::Tally,
 };
 
@@ -135,4 +140,24 @@ fn two_instances_of_one_definition_share_nothing() {
         (assert_return (get $two "g") (i32.const 1))
         "#);
     assert_eq!((tally.passed, tally.failed, tally.skipped), (6, 0, 0), "{text}");
+}
+
+#[test]
+fn a_plan_is_read_as_it_was_written_and_its_objects_answer_the_nonce() {
+    let dir = std::env::temp_dir().join(format!("wkc-spec-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a folder");
+    let key = ("1.0".to_owned(), "tiny".to_owned());
+    let script =
+        format!(r#"{ADD}(module $other (func (export "f"))) (invoke "f") (assert_return (get "g") (f64.const 0.5))"#);
+    let plan = planned(&script, Standard::V3);
+    emit::write(&dir, &key, &plan).expect("written");
+    let (read_key, read) = emit::read(&emit::plans(&dir).expect("a list")[0]).expect("read");
+    std::fs::remove_dir_all(&dir).expect("removed");
+    assert_eq!((read_key, &read.cases, read.objects.len()), (key, &plan.cases, 2));
+    assert!(read.objects.iter().zip(&plan.objects).all(|(read, written)| read.bytes == written.bytes));
+
+    let mut chain = Chain::new(42);
+    run::run(&mut Host, &plan, &mut chain);
+    assert_eq!(emit::answer(&emit::keys(&plan), 42), Ok(chain.value()));
+    assert_ne!(emit::answer(&emit::keys(&plan), 43), Ok(chain.value()));
 }

@@ -1,6 +1,6 @@
 //! The seam to `/dev/wasmkc`: one method an ioctl of [`wasmkc_abi::control`].
 //!
-//! Errors keep the errno and the loader's own text; [`super`] turns them into what the user reads.
+//! Errors keep the errno and the loader's own text; the command turns them into what the user reads.
 #![allow(unsafe_code, reason = "this is one of the two seam files of the command")]
 
 use std::fs::File;
@@ -23,7 +23,8 @@ pub struct Refused {
     pub text: String,
 }
 
-type Result<T> = std::result::Result<T, Refused>;
+/// What a request gives.
+pub type Result<T> = std::result::Result<T, Refused>;
 
 /// Room for the loader's text.
 const TEXT_BYTES: usize = 512;
@@ -74,6 +75,13 @@ fn name_field(name: &str) -> [u8; 32] {
     field
 }
 
+/// A zero-terminated field as text.
+#[must_use]
+pub fn text(field: &[u8]) -> String {
+    let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
+    String::from_utf8_lossy(&field[..end]).into_owned()
+}
+
 /// The text buffer of one request.
 struct Message(Vec<u8>);
 
@@ -87,7 +95,7 @@ impl Message {
     }
 
     fn text(&self) -> String {
-        super::text(&self.0).trim_end().to_owned()
+        text(&self.0).trim_end().to_owned()
     }
 }
 

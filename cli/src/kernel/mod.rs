@@ -3,18 +3,14 @@
 //! `device` and `bpf` are the only files of the command with unsafe code.
 
 pub mod bpf;
-pub mod device;
+/// The seam to `/dev/wasmkc` is a library, which the tests use too.
+pub use wasmkc_device as device;
+pub use wasmkc_device::text;
 
 use crate::error::{Error, Result};
 use device::{Device, Refused};
 use wasmkc_abi::control::DEVICE;
 use wasmkc_abi::limits::MAX_NAME;
-
-/// A zero-terminated field as text.
-pub fn text(field: &[u8]) -> String {
-    let end = field.iter().position(|b| *b == 0).unwrap_or(field.len());
-    String::from_utf8_lossy(&field[..end]).into_owned()
-}
 
 /// Opens the control device and checks that it speaks our ABI.
 pub fn open() -> Result<Device> {

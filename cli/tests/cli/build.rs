@@ -94,7 +94,7 @@ fn bad_input_gives_no_object() {
     folder.write("text.wasm", "(module)");
     folder.write("noxdp.wasm", wat::parse_str("(module)").unwrap());
     folder.write("import.wasm", wat::parse_str(r#"(module (import "env" "puts" (func)))"#).unwrap());
-    let large = r#"(module (memory 300) (func (export "xdp") (result i32) i32.const 2))"#;
+    let large = r#"(module (memory 1300) (func (export "xdp") (result i32) i32.const 2))"#;
     folder.write("large.wasm", wat::parse_str(large).unwrap());
     let mut invalid = folder.read("f.wasm");
     invalid.truncate(invalid.len() - 1);
@@ -103,7 +103,7 @@ fn bad_input_gives_no_object() {
         ("text.wasm", "not a wasm file"),
         ("noxdp.wasm", "no export `xdp`"),
         ("import.wasm", "env.puts"),
-        ("large.wasm", "300 pages"),
+        ("large.wasm", "1300 pages"),
         ("invalid.wasm", "offset"),
         ("nosuch.wasm", "nosuch.wasm"),
     ] {

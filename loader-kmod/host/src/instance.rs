@@ -149,6 +149,20 @@ impl Instance {
         self.context.take()
     }
 
+    /// Bytes of the first memory that are in use.
+    #[must_use]
+    pub fn memory(&self) -> &[u8] {
+        let size = std::mem::offset_of!(vmctx::Instance, memory_size);
+        let used = self.block.get(size..).and_then(<[u8]>::first_chunk).map_or(0, |b| u64::from_le_bytes(*b));
+        usize::try_from(used).ok().and_then(|used| self.memory.get(..used)).unwrap_or_default()
+    }
+
+    /// Value of a slot: globals come first, in the order of their index.
+    #[must_use]
+    pub fn slot(&self, slot: u32) -> Option<u64> {
+        self.block.get(slot_offset(slot)..).and_then(<[u8]>::first_chunk).map(|b| u64::from_le_bytes(*b))
+    }
+
     /// Calls export `name`.
     ///
     /// # Errors

@@ -84,10 +84,10 @@ fn what_they_could_want_beyond_the_limit_is_divided() {
             (func (export "a") (param i32) (result i32) (memory.grow $a (local.get 0)))
             (func (export "b") (param i32) (result i32) (memory.grow $b (local.get 0))))"#,
     );
-    assert_eq!(called(&mut i, "a", &[76]), Ok(vec![0xffff_ffff]));
-    assert_eq!(called(&mut i, "a", &[75]), Ok(vec![0]));
-    assert_eq!(called(&mut i, "b", &[76]), Ok(vec![0xffff_ffff]));
-    assert_eq!(called(&mut i, "b", &[75]), Ok(vec![6]));
+    assert_eq!(called(&mut i, "a", &[460]), Ok(vec![0xffff_ffff]));
+    assert_eq!(called(&mut i, "a", &[459]), Ok(vec![0]));
+    assert_eq!(called(&mut i, "b", &[460]), Ok(vec![0xffff_ffff]));
+    assert_eq!(called(&mut i, "b", &[459]), Ok(vec![6]));
 }
 
 /// A module with one memory of 64 bits; with `max` it grows.

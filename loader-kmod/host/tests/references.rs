@@ -238,16 +238,37 @@ fn lengths_are_paid_for() {
         (func (export "fill") (param i32) (table.fill $t (i32.const 0) (ref.null extern) (local.get 0)))
         (func (export "copy") (param i32) (table.copy $t $t (i32.const 0) (i32.const 0) (local.get 0))))"#;
     let mut i = instance(wat);
-    for (name, each) in [("fill", 3), ("copy", 1)] {
+    for (name, each) in [("fill", 4), ("copy", 1)] {
         let mut used =
             |n| i.call(name, &[n], wasmkc_host::Grant { fuel: 50_000, ..common::GRANT }).expect("back").fuel_used;
         assert_eq!(used(9000) - used(100), 8900 * each, "{name}");
         assert_eq!(
             called(&mut i, name, &[9000]),
-            if each == 3 { Err(TrapCode::OutOfFuel) } else { Ok(vec![]) },
+            if each == 4 { Err(TrapCode::OutOfFuel) } else { Ok(vec![]) },
             "{name}"
         );
     }
+}
+
+#[test]
+fn a_fill_where_registers_are_scarce_is_paid_for() {
+    // All parameters live over the loop, so that what it needs itself lies in the frame: the audit counts.
+    let params = "i64 ".repeat(14);
+    let sum: String = (0..14).map(|n| format!("(local.get {n})")).collect();
+    let adds = "(i64.add)".repeat(13);
+    let mut i = instance(&format!(
+        r#"(module (table $t 4 9 externref)
+            (func $f (param {params}) (result i64)
+              (call $noise (ref.null extern))
+              (drop (table.grow $t (table.get $t (i32.const 0)) (i32.wrap_i64 (local.get 0))))
+              (call $noise (table.get $t (i32.const 1)))
+              (table.fill $t (i32.wrap_i64 (local.get 1)) (table.get $t (i32.const 2)) (i32.wrap_i64 (local.get 2)))
+              (call $noise (table.get $t (i32.const 2)))
+              {sum} {adds})
+            (func $noise (param externref) (table.set $t (i32.const 0) (local.get 0)))
+            (func (export "f") (param {params}) (result i64) (call $f {sum})))"#
+    ));
+    assert_eq!(called(&mut i, "f", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]), Ok(vec![105]));
 }
 
 #[test]

@@ -1,4 +1,7 @@
 //! `wkc-spec`: the official WebAssembly suite on one of our engines, with the counts of `src/spec/expected.txt`.
+//!
+//! On the host it does all at once. For the kernel it writes plans and objects (`--emit`), the objects are signed, and
+//! in the VM the plans are carried out (`--run-plan`); the answer to a nonce tells that the objects did run there.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -6,8 +9,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::Parser;
-use wasmkc_tests::spec::{report::Report, selection::Selection};
+use clap::{Parser, ValueEnum};
+use wasmkc_tests::spec::{
+    emit,
+    kernel::Kernel,
+    report::Report,
+    selection::{Selection, run_plans},
+};
 
 /// Runs the official WebAssembly suite.
 #[derive(Debug, Parser)]
@@ -31,6 +39,30 @@ struct Args {
     /// Print lines for expected.txt
     #[arg(long)]
     counts: bool,
+    /// Write plans and unsigned objects there, instead of running them
+    #[arg(long, value_name = "DIR", requires = "keys")]
+    emit: Option<PathBuf>,
+    /// File of the objects' keys, written by --emit, read by --check
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+    /// Carry out the plans there
+    #[arg(long, value_name = "DIR", requires = "engine")]
+    run_plan: Option<PathBuf>,
+    /// Engine that carries out plans
+    #[arg(long)]
+    engine: Option<PlanEngine>,
+    /// Number that passes through all objects
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    nonce: u64,
+    /// Whether this is the answer of the objects with --keys to --nonce
+    #[arg(long, value_name = "ANSWER", requires = "keys")]
+    check: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PlanEngine {
+    /// The kernel module, through /dev/wasmkc
+    Kernel,
 }
 
 fn main() -> ExitCode {
@@ -46,12 +78,28 @@ fn main() -> ExitCode {
 
 /// Whether all is as it must be.
 fn start(args: &Args) -> Result<bool, Box<dyn Error>> {
-    let selection = Selection { suites: args.suite.clone(), files: args.file.clone() };
-    if selection.scripts().is_empty() {
-        return Err("no script of that name is in these suites".into());
+    if let (Some(answer), Some(keys)) = (args.check, &args.keys) {
+        return check(answer, args.nonce, &std::fs::read_to_string(keys)?);
     }
     let begun = Instant::now();
-    let report = selection.on_host();
+    let report = match (&args.run_plan, args.engine) {
+        (Some(dir), Some(PlanEngine::Kernel)) => {
+            let (report, answer) = run_plans(&mut Kernel::open()?, "KERNEL", dir, args.nonce)?;
+            eprintln!("nonce {} answer {answer}", args.nonce);
+            report
+        }
+        _ => {
+            let selection = Selection { suites: args.suite.clone(), files: args.file.clone() };
+            if selection.scripts().is_empty() {
+                return Err("no script of that name is in these suites".into());
+            }
+            if let (Some(dir), Some(keys)) = (&args.emit, &args.keys) {
+                std::fs::write(keys, selection.emit(dir)?)?;
+                return Ok(true);
+            }
+            selection.on_host()
+        }
+    };
     if args.counts {
         for script in &report.scripts {
             println!("{}", script.counts_line());
@@ -61,6 +109,13 @@ fn start(args: &Args) -> Result<bool, Box<dyn Error>> {
     print(args, &report)?;
     eprintln!("took {:.1} s", begun.elapsed().as_secs_f64());
     Ok(report.is_good())
+}
+
+fn check(answer: u64, nonce: u64, keys: &str) -> Result<bool, Box<dyn Error>> {
+    let objects = keys.lines().count();
+    let right = objects > 0 && emit::answer(keys, nonce)? == answer;
+    println!("{answer} is {} of {objects} objects to {nonce}", if right { "the answer" } else { "not the answer" });
+    Ok(right)
 }
 
 fn print(args: &Args, report: &Report) -> Result<(), Box<dyn Error>> {

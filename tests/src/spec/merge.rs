@@ -3,7 +3,6 @@
 //! All index spaces are laid end to end in the order of instantiation; an import is the item that it was
 //! resolved to. Names and other custom sections are left out.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 
 use wasm_encoder::{
@@ -15,9 +14,10 @@ use wasm_encoder::{
 use wasmparser::{DataKind, ElementItems, ElementKind, Parser, Payload};
 
 use super::{
-    link::{Defined, Instance, Linker, own},
-    module::{SPACES, Space, Type},
+    link::{Defined, Grown, Instance, Linker},
+    module::{Space, Type},
     names,
+    places::{Map, Places},
 };
 
 type Result<T> = std::result::Result<T, Error<Infallible>>;
@@ -46,88 +46,17 @@ pub enum Start {
 /// # Errors
 /// What the parser or the encoder has against a module.
 pub fn merge(linker: &Linker, group: &[usize], start: Start, wanted: &[Wanted], key: u64) -> Result<Vec<u8>> {
-    let mut bases = HashMap::new();
-    let mut next = Base::default();
-    for number in group {
-        let module = &linker.instances[*number].module;
-        bases.insert(*number, next);
-        next.types += module.types.len() as u32;
-        for (space, own) in SPACES.iter().zip(own(module)) {
-            next.items[*space as usize] += own;
-        }
-        next.elements += module.elements;
-        next.data += module.data;
-    }
-    let (types_before, functions_before) = (next.types, next.items[Space::Function as usize]);
+    let places = Places::new(linker, group);
+    let (types_before, functions_before) = (places.end.types, places.end.items[Space::Function as usize]);
     let mut out = Merged { start, types_before, functions_before, ..Merged::default() };
     for number in group {
-        let instance = &linker.instances[*number];
-        let mut map = Map { linker, bases: &bases, number: *number, base: bases[number] };
-        out.instance(&mut map, instance)?;
+        out.instance(&mut places.map(*number), &linker.instances[*number])?;
     }
     for wanted in wanted {
-        out.export(linker, &bases, wanted)?;
+        out.export(&places, wanted)?;
     }
     out.nonce(key);
     Ok(out.finish())
-}
-
-/// First index of an instance's own items.
-#[derive(Clone, Copy, Debug, Default)]
-struct Base {
-    types: u32,
-    items: [u32; 5],
-    elements: u32,
-    data: u32,
-}
-
-/// Index of an item in the merged module.
-fn place(linker: &Linker, bases: &HashMap<usize, Base>, item: Defined) -> u32 {
-    let imported = linker.instances[item.instance].module.imported[item.space as usize];
-    bases[&item.instance].items[item.space as usize] + item.index - imported
-}
-
-/// Renumbers what one instance's module says.
-struct Map<'a> {
-    linker: &'a Linker,
-    bases: &'a HashMap<usize, Base>,
-    number: usize,
-    base: Base,
-}
-
-impl Map<'_> {
-    fn item(&self, space: Space, index: u32) -> u32 {
-        place(self.linker, self.bases, self.linker.defined(self.number, space, index))
-    }
-}
-
-impl Reencode for Map<'_> {
-    type Error = Infallible;
-
-    fn type_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.base.types + index)
-    }
-    fn function_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.item(Space::Function, index))
-    }
-    fn table_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.item(Space::Table, index))
-    }
-    fn memory_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.item(Space::Memory, index))
-    }
-    fn global_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.item(Space::Global, index))
-    }
-    fn tag_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.item(Space::Tag, index))
-    }
-    fn element_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.base.elements + index)
-    }
-    fn data_index(&mut self, index: u32) -> Result<u32> {
-        Ok(self.base.data + index)
-    }
 }
 
 /// The sections so far.
@@ -158,7 +87,7 @@ impl Merged {
         let by_calls = self.start == Start::ByCalls && !instance.spectest;
         let mut init = Function::new([]);
         for grown in &instance.resolved.grown {
-            require(&mut init, place(map.linker, map.bases, grown.item), grown);
+            require(&mut init, map.places.of(grown.item), grown);
         }
         for payload in Parser::new(0).parse_all(&instance.module.bytes) {
             match payload? {
@@ -169,13 +98,13 @@ impl Merged {
                 Payload::TagSection(reader) => map.parse_tag_section(&mut self.tags, reader)?,
                 Payload::GlobalSection(reader) => map.parse_global_section(&mut self.globals, reader)?,
                 Payload::ElementSection(reader) if by_calls => {
-                    for (index, element) in (map.base.elements..).zip(reader) {
+                    for (index, element) in (map.base().elements..).zip(reader) {
                         self.element(map, index, element?, &mut init)?;
                     }
                 }
                 Payload::ElementSection(reader) => map.parse_element_section(&mut self.elements, reader)?,
                 Payload::DataSection(reader) if by_calls => {
-                    for (index, data) in (map.base.data..).zip(reader) {
+                    for (index, data) in (map.base().data..).zip(reader) {
                         self.data(map, index, data?, &mut init)?;
                     }
                 }
@@ -243,13 +172,12 @@ impl Merged {
         Ok(())
     }
 
-    fn export(&mut self, linker: &Linker, bases: &HashMap<usize, Base>, wanted: &Wanted) -> Result<()> {
-        let mut index = place(linker, bases, wanted.item);
-        let module = &linker.instances[wanted.item.instance].module;
+    fn export(&mut self, places: &Places<'_>, wanted: &Wanted) -> Result<()> {
+        let mut index = places.of(wanted.item);
+        let module = &places.linker.instances[wanted.item.instance].module;
         let ty = &module.items[wanted.item.space as usize][wanted.item.index as usize];
         if let Type::Global(ty) = ty {
-            let mut map = Map { linker, bases, number: wanted.item.instance, base: bases[&wanted.item.instance] };
-            let ty = map.val_type(ty.content_type)?;
+            let ty = places.map(wanted.item.instance).val_type(ty.content_type)?;
             let mut body = Function::new([]);
             body.instruction(&I::GlobalGet(index));
             index = self.made(&[], &[ty], body);
@@ -307,7 +235,7 @@ fn bytes_of(expr: &ConstExpr) -> Vec<u8> {
 }
 
 /// Traps unless the table or memory `index` has grown enough.
-fn require(body: &mut Function, index: u32, grown: &super::link::Grown) {
+fn require(body: &mut Function, index: u32, grown: &Grown) {
     body.instruction(&match grown.item.space {
         Space::Memory => I::MemorySize(index),
         _ => I::TableSize(index),

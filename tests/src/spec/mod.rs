@@ -5,8 +5,8 @@
 //! script ── a script's directives as cases, its modules as bytes
 //! module ── what a module imports, exports and defines        spectest ── the modules that scripts import
 //! link   ── instances, their imports resolved, and which of them belong together (group)
-//! merge  ── the instances of a group as one module
-//! plan   ── for each case what to call and what must come, with the compiled objects
+//! merge  ── the instances of a group as one module             places ── where their items are in it
+//! planner ── cases as calls ── compiled ── groups as objects ──▶ plan, which can be emitted as files
 //! run    ── a plan on an engine: host (this process), kernel (`/dev/wasmkc`)
 //! tally, report ── what came of it, against the counts in `expected.txt`
 //! ```
@@ -16,13 +16,18 @@
 //! An instance that shares nothing is a module of its own, as it is, and is instantiated by the engine.
 
 pub mod chain;
+pub mod compiled;
+pub mod emit;
 pub mod expected;
 pub mod host;
+pub mod kernel;
 pub mod link;
 pub mod merge;
 pub mod module;
 pub mod names;
+pub mod places;
 pub mod plan;
+pub mod planner;
 pub mod refused;
 pub mod report;
 pub mod run;

@@ -20,6 +20,8 @@ pub struct Script {
     pub key: Key,
     /// All cases: line, directive, status.
     pub cases: Vec<(usize, String, Status)>,
+    /// Cases that the engine carried out; the others were decided before.
+    pub ran: usize,
     /// Time it took.
     pub time: Duration,
 }
@@ -28,14 +30,15 @@ impl Script {
     /// Brings cases and statuses together.
     #[must_use]
     pub fn new(key: Key, cases: &[Planned], statuses: Vec<Status>, time: Duration) -> Self {
+        let ran = cases.iter().filter(|case| case.step.object().is_some()).count();
         let cases = cases.iter().zip(statuses).map(|(case, status)| (case.line, case.kind.clone(), status)).collect();
-        Self { key, cases, time }
+        Self { key, cases, ran, time }
     }
 
     /// The sums.
     #[must_use]
     pub fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
+        let mut tally = Tally { ran: self.ran, ..Tally::default() };
         for (_, kind, status) in &self.cases {
             tally.count(kind, status);
         }
@@ -187,11 +190,11 @@ impl Report {
 
 /// Numbers of a tally; the percentage is of what is not refused.
 fn figures(tally: &Tally) -> String {
-    let Tally { passed, failed, skipped, refused, assertions, assertions_passed } = *tally;
+    let Tally { passed, failed, skipped, refused, ran, assertions, assertions_passed } = *tally;
     let percent = percent(passed, tally.cases() - refused);
     let beside = if refused == 0 { String::new() } else { format!(", beside {refused} refused by design") };
     format!(
-        "{percent}% ({passed} passed, {failed} failed, {skipped} skipped{beside}; assertions {assertions_passed} of {assertions})"
+        "{percent}% ({passed} passed, {failed} failed, {skipped} skipped{beside}; assertions {assertions_passed} of {assertions}; {ran} cases ran on it)"
     )
 }
 
@@ -206,8 +209,8 @@ fn general(text: &str) -> String {
     let first: String = outside.split('`').step_by(2).collect::<Vec<_>>().join("`...`");
     let mut out = String::new();
     let mut digits = false;
-    for c in first.chars() {
-        let digit = c.is_ascii_digit();
+    for c in first.replace("0x", "0").chars() {
+        let digit = c.is_ascii_digit() || (digits && ('a'..='f').contains(&c));
         if !digit {
             out.push(c);
         } else if !digits {
@@ -225,7 +228,7 @@ mod tests {
     fn report(statuses: Vec<Status>, expected: Counts) -> Report {
         let key = ("1.0".to_owned(), "tiny".to_owned());
         let cases = statuses.into_iter().enumerate().map(|(n, s)| (n, "assert_return".to_owned(), s)).collect();
-        let scripts = vec![Script { key: key.clone(), cases, time: Duration::ZERO }];
+        let scripts = vec![Script { key: key.clone(), cases, ran: 2, time: Duration::ZERO }];
         Report::new("HOST", scripts, &BTreeMap::from([(key, expected)]))
     }
 
@@ -245,7 +248,10 @@ mod tests {
         let report = report(statuses, Counts { cases: 3, assertions: 3, refused: 0 });
         assert!(!report.is_good());
         let (text, xml) = (report.text(false), report.junit().expect("xml"));
-        assert!(text.contains("33.33% (1 passed, 1 failed, 1 skipped; assertions 1 of 3)"), "{text}");
+        assert!(
+            text.contains("33.33% (1 passed, 1 failed, 1 skipped; assertions 1 of 3; 2 cases ran on it)"),
+            "{text}"
+        );
         assert!(text.contains("failed 1.0/tiny.wast:1 assert_return: came 8"), "{text}");
         assert!(text.contains("1 skipped: no way"), "{text}");
         assert!(xml.contains("failures=\"1\"") && xml.contains("came 8") && xml.contains("no way"), "{xml}");

@@ -1,5 +1,8 @@
 //! Which scripts of which suites, and all of them on the host.
 
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -7,9 +10,11 @@ use wasmkc_compiler::Standard;
 
 use super::{
     chain::Chain,
+    emit,
     expected::{Counts, Key, expected},
     host::Host,
-    plan::{self, Plan, Planned, Step},
+    plan::{Plan, Planned, Step},
+    planner,
     report::{Report, Script},
     run,
     suites::SUITES,
@@ -37,6 +42,21 @@ impl Selection {
         scripts.filter(|((_, file), ..)| wanted(&self.files, file)).collect()
     }
 
+    /// Writes plans and objects to `dir`; gives the keys of all objects.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn emit(&self, dir: &Path) -> io::Result<String> {
+        let mut plans = BTreeMap::new();
+        std::fs::create_dir_all(dir)?;
+        for (key, text, standard) in self.scripts() {
+            let plan = planned(text, standard);
+            emit::write(dir, &key, &plan)?;
+            plans.insert(format!("{}_{}.plan", key.0, key.1), emit::keys(&plan));
+        }
+        Ok(plans.into_values().collect())
+    }
+
     /// Runs them on the host, on all processors.
     #[must_use]
     pub fn on_host(&self) -> Report {
@@ -61,20 +81,26 @@ impl Selection {
     }
 }
 
-/// Plans and runs one script on the host.
+/// The plan of a script; one that cannot be read is a plan with a failure.
 #[must_use]
-pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
-    let begun = Instant::now();
+pub fn planned(text: &str, standard: Standard) -> Plan {
     let mut keys = fastrand::Rng::new();
-    let plan = plan::plan(text, standard, &mut || keys.u64(..)).unwrap_or_else(|e| Plan {
+    planner::plan(text, standard, &mut || keys.u64(..)).unwrap_or_else(|e| Plan {
         cases: vec![Planned {
             line: 1,
             kind: "script".to_owned(),
             step: Step::Decided(Status::Failed(format!("cannot be read: {e}"))),
         }],
         objects: Vec::new(),
-    });
-    let statuses = run::run(&mut Host, &plan, &mut Chain::new(keys.u64(..)));
+    })
+}
+
+/// Plans and runs one script on the host.
+#[must_use]
+pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
+    let begun = Instant::now();
+    let plan = planned(text, standard);
+    let statuses = run::run(&mut Host, &plan, &mut Chain::new(fastrand::u64(..)));
     Script::new(key, &plan.cases, statuses, begun.elapsed())
 }
 
@@ -87,4 +113,25 @@ pub fn alone(name: &str, text: &str, counts: Counts) -> Report {
         vec![script_on_host(key.clone(), text, Standard::V3)],
         &std::iter::once((key, counts)).collect(),
     )
+}
+
+/// Carries out the plans of a folder on `engine`; gives the report and what became of `nonce`.
+///
+/// # Errors
+/// The file system's.
+pub fn run_plans<E: run::Engine>(
+    engine: &mut E,
+    name: &'static str,
+    dir: &Path,
+    nonce: u64,
+) -> io::Result<(Report, u64)> {
+    let mut chain = Chain::new(nonce);
+    let mut scripts = Vec::new();
+    for file in emit::plans(dir)? {
+        let begun = Instant::now();
+        let (key, plan) = emit::read(&file)?;
+        let statuses = run::run(engine, &plan, &mut chain);
+        scripts.push(Script::new(key, &plan.cases, statuses, begun.elapsed()));
+    }
+    Ok((Report::new(name, scripts, &expected()), chain.value()))
 }

@@ -62,6 +62,8 @@ pub struct Tally {
     pub skipped: usize,
     /// Of features refused by design.
     pub refused: usize,
+    /// Cases that the engine carried out; the others were decided without running code.
+    pub ran: usize,
     /// Cases that are assertions.
     pub assertions: usize,
     /// Assertions that passed.
@@ -96,6 +98,7 @@ impl AddAssign for Tally {
         self.failed += other.failed;
         self.skipped += other.skipped;
         self.refused += other.refused;
+        self.ran += other.ran;
         self.assertions += other.assertions;
         self.assertions_passed += other.assertions_passed;
     }

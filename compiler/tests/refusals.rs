@@ -89,7 +89,7 @@ fn import_that_needs_a_memory() {
 fn no_xdp_export() {
     let error = refuse("(module (func (result i32) (i32.const 2)))");
     assert!(matches!(error, CompileError::NoXdp), "{error}");
-    says(&error, Blame::Wasm, &["xdp: () -> i32", "export_name"]);
+    says(&error, Blame::Wasm, &["xdp: () -> i32", "WASMKC_EXPORT(xdp)"]);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * /dev/wasmkc: versioned ioctls. Copies in, checks who asks, calls the file that owns the matter,
- * copies out. No parsing and no policy here.
+ * copies out. No parsing and no policy here. Requests that give records are in lists.c.
  *
  * The device is root's. Beyond that, what changes anything or tells keys needs CAP_SYS_ADMIN, a handle
- * CAP_NET_ADMIN; what is loaded and what it counted, anybody who may open the device. A failed request leaves a message in the caller's buffer beside its errno.
+ * CAP_NET_ADMIN; what is loaded and what it counted, anybody who may open the device. A failed
+ * request leaves a message in the caller's buffer beside its errno.
  */
 #include <linux/capability.h>
 #include <linux/cpumask.h>
@@ -98,39 +99,6 @@ static int ioc_trust_lock(void __user *arg)
 	return zero ? -EINVAL : wkc_trust_lock();
 }
 
-/* Copies min(capacity, count) records out, and the request with its count. */
-static int list_out(void __user *arg, struct wkc_list *req, const void *records, size_t size)
-{
-	size_t n = min(req->capacity, req->count);
-
-	if (copy_to_user(u64_to_user_ptr(req->ptr), records, n * size) ||
-	    copy_to_user(arg, req, sizeof(*req)))
-		return -EFAULT;
-	return 0;
-}
-
-static int ioc_trust_list(void __user *arg)
-{
-	struct wkc_trust_key *keys;
-	struct wkc_list req;
-	int ret;
-
-	if (copy_from_user(&req, arg, sizeof(req)))
-		return -EFAULT;
-	if (req.id || req.pad)
-		return -EINVAL;
-	if (!capable(CAP_SYS_ADMIN))
-		return -EPERM;
-	req.capacity = min_t(u32, req.capacity, 4096);
-	keys = kvcalloc(max(req.capacity, 1U), sizeof(*keys), GFP_KERNEL);
-	if (!keys)
-		return -ENOMEM;
-	wkc_trust_list(keys, req.capacity, &req.count);
-	ret = list_out(arg, &req, keys, sizeof(*keys));
-	kvfree(keys);
-	return ret;
-}
-
 static int ioc_load(void __user *arg)
 {
 	char msg[WKC_MSG_LEN] = "";
@@ -219,28 +187,6 @@ static int ioc_handle(void __user *arg)
 	return reply(ret, &req.text, msg);
 }
 
-static int ioc_list(void __user *arg)
-{
-	struct wkc_program_info *programs;
-	struct wkc_list req;
-	int ret;
-
-	if (copy_from_user(&req, arg, sizeof(req)))
-		return -EFAULT;
-	if (req.id || req.pad)
-		return -EINVAL;
-	req.capacity = min_t(u32, req.capacity, WKC_SLOTS);
-	programs = kvcalloc(max(req.capacity, 1U), sizeof(*programs), GFP_KERNEL);
-	if (!programs)
-		return -ENOMEM;
-	mutex_lock(&wkc_lock);
-	req.count = wkc_program_list(programs, req.capacity);
-	mutex_unlock(&wkc_lock);
-	ret = list_out(arg, &req, programs, sizeof(*programs));
-	kvfree(programs);
-	return ret;
-}
-
 static int ioc_stats(void __user *arg)
 {
 	struct wkc_stats req, out = {};
@@ -261,62 +207,6 @@ static int ioc_stats(void __user *arg)
 	if (!f)
 		return -ENOENT;
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
-}
-
-static int ioc_trap_log(void __user *arg)
-{
-	struct wkc_trap_record *records;
-	struct wkc_filter *f;
-	struct wkc_list req;
-	int ret = -ENOENT;
-
-	if (copy_from_user(&req, arg, sizeof(req)))
-		return -EFAULT;
-	if (req.pad)
-		return -EINVAL;
-	req.capacity = min_t(u32, req.capacity, WKC_TRAP_RECORDS);
-	records = kvcalloc(max(req.capacity, 1U), sizeof(*records), GFP_KERNEL);
-	if (!records)
-		return -ENOMEM;
-	mutex_lock(&wkc_lock);
-	f = wkc_program_find_id(req.id);
-	if (f)
-		ret = wkc_trap_log(f, records, req.capacity);
-	mutex_unlock(&wkc_lock);
-	req.count = ret;
-	if (ret >= 0)
-		ret = list_out(arg, &req, records, sizeof(*records));
-	kvfree(records);
-	return ret;
-}
-
-/* All exports of program req.id. wkc_lock is held while they are described, not while they are copied out. */
-static int ioc_exports(void __user *arg)
-{
-	struct wkc_export *exports;
-	struct wkc_filter *f;
-	struct wkc_list req;
-	int ret = -ENOENT;
-
-	if (copy_from_user(&req, arg, sizeof(req)))
-		return -EFAULT;
-	if (req.pad)
-		return -EINVAL;
-	req.capacity = min_t(u32, req.capacity, WKC_MAX_EXPORTS);
-	exports = kvcalloc(max(req.capacity, 1U), sizeof(*exports), GFP_KERNEL);
-	if (!exports)
-		return -ENOMEM;
-	mutex_lock(&wkc_lock);
-	f = wkc_program_find_id(req.id);
-	for (req.count = 0; f && req.count < req.capacity; req.count++) {
-		if (wkc_core_export_at(f->program, req.count, &exports[req.count]))
-			break;
-	}
-	mutex_unlock(&wkc_lock);
-	if (f)
-		ret = list_out(arg, &req, exports, sizeof(*exports));
-	kvfree(exports);
-	return ret;
 }
 
 /* Copies in what the call needs, and out what it gave. The buffers are the kernel's own meanwhile. */
@@ -396,26 +286,18 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return ioc_trust_add(arg);
 	case WKC_IOC_TRUST_LOCK:
 		return ioc_trust_lock(arg);
-	case WKC_IOC_TRUST_LIST:
-		return ioc_trust_list(arg);
 	case WKC_IOC_LOAD:
 		return ioc_load(arg);
 	case WKC_IOC_UNLOAD:
 		return ioc_unload(arg);
 	case WKC_IOC_HANDLE:
 		return ioc_handle(arg);
-	case WKC_IOC_LIST:
-		return ioc_list(arg);
 	case WKC_IOC_STATS:
 		return ioc_stats(arg);
-	case WKC_IOC_TRAP_LOG:
-		return ioc_trap_log(arg);
-	case WKC_IOC_EXPORTS:
-		return ioc_exports(arg);
 	case WKC_IOC_CALL:
 		return ioc_call(file->private_data, arg);
 	}
-	return -ENOTTY;
+	return wkc_list_request(cmd, arg);
 }
 
 /* .owner: an open device holds the module, so no ioctl is under way when the module goes. */

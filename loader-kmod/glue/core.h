@@ -53,8 +53,8 @@ void wkc_core_free(struct wkc_program *p);
 void wkc_core_instantiate(const struct wkc_program *p, struct wkc_instance *i, u8 *memory);
 /* Entry and numbers of parameters and results of an export; -ENOENT. Any context. */
 int wkc_core_export(const struct wkc_program *p, const u8 *name, size_t len, u64 *entry, u32 values[2]);
-/* Name and signature of export @index; -ENOENT behind the last. Any context. */
-int wkc_core_export_at(const struct wkc_program *p, size_t index, struct wkc_export *record);
+/* Names and signatures of the first @capacity exports; how many there are. Any context. */
+u32 wkc_core_exports(const struct wkc_program *p, struct wkc_export *records, size_t capacity);
 /* Fills site, wasm_offset, line, function and file. Any context. */
 int wkc_core_trap_lookup(const struct wkc_program *p, u64 site_address,
 			 struct wkc_trap_record *rec);

@@ -132,21 +132,21 @@ static u32 collect(const struct wkc_filter *f, struct found *all)
 }
 
 /*
- * wkc_lock held. Writes the last @capacity of the traps kept, oldest first; returns how many there
- * are, at most WKC_TRAP_RECORDS, or -ENOMEM.
+ * wkc_lock held. Writes the last @capacity of the traps kept, oldest first; @count is how many there
+ * are, at most WKC_TRAP_RECORDS. 0 or -ENOMEM.
  */
-int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity)
+int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity, u32 *count)
 {
 	struct found *all;
-	u32 n, i, kept, first;
+	u32 n, i, first;
 
 	lockdep_assert_held(&wkc_lock);
 	all = kvcalloc(nr_cpu_ids, sizeof(*all) * WKC_TRAP_RECORDS, GFP_KERNEL);
 	if (!all)
 		return -ENOMEM;
 	n = collect(f, all);
-	kept = min_t(u32, n, WKC_TRAP_RECORDS);
-	first = n - min(kept, capacity);
+	*count = min_t(u32, n, WKC_TRAP_RECORDS);
+	first = n - min(*count, capacity);
 	for (i = first; i < n; i++, out++) {
 		memset(out, 0, sizeof(*out));
 		wkc_trap_locate(f, all[i].entry.site, out);
@@ -156,5 +156,5 @@ int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 ca
 		out->cpu = all[i].cpu;
 	}
 	kvfree(all);
-	return kept;
+	return 0;
 }

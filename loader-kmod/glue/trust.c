@@ -126,10 +126,11 @@ int wkc_trust_lock(void)
 	return 0;
 }
 
-int wkc_trust_list(struct wkc_trust_key *keys, u32 capacity, u32 *count)
+/* Describes @capacity keys at most; returns how many there are. */
+u32 wkc_trust_list(struct wkc_trust_key *keys, u32 capacity)
 {
 	struct trusted *t;
-	u32 n = 0;
+	u32 n = 0, count;
 
 	mutex_lock(&trust_lock);
 	list_for_each_entry(t, &trusted_keys, node) {
@@ -137,9 +138,9 @@ int wkc_trust_list(struct wkc_trust_key *keys, u32 capacity, u32 *count)
 			break;
 		strscpy(keys[n++].description, t->key->description, sizeof(keys->description));
 	}
-	*count = trusted_count;
+	count = trusted_count;
 	mutex_unlock(&trust_lock);
-	return n;
+	return count;
 }
 
 void wkc_trust_usage(struct wkc_info *info)

@@ -115,7 +115,7 @@ int wkc_trust_init(void);
 void wkc_trust_uninit(void);
 int wkc_trust_add(const u8 *der, size_t len, char *msg);
 int wkc_trust_lock(void);
-int wkc_trust_list(struct wkc_trust_key *keys, u32 capacity, u32 *count);
+u32 wkc_trust_list(struct wkc_trust_key *keys, u32 capacity);
 void wkc_trust_usage(struct wkc_info *info);
 
 /* platform.c */
@@ -181,7 +181,7 @@ const char *wkc_trap_name(u32 code);
 void wkc_trap_locate(const struct wkc_filter *f, u64 site, struct wkc_trap_record *rec);
 void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* softirq */
 void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
-int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity);
+int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity, u32 *count);
 
 /* die.c */
 int wkc_die_init(void);
@@ -198,6 +198,9 @@ void wkc_stats_read(const struct wkc_filter *f, struct wkc_stats *out);
 /* control.c */
 int wkc_control_init(void);
 void wkc_control_uninit(void);
+
+/* lists.c */
+int wkc_list_request(unsigned int request, void __user *arg);
 
 /*
  * A handle is generation << 32 | hook << 24 | slot. The kfunc masks the slot and then compares the

@@ -24,7 +24,7 @@ RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out/target" CARGO_ENCODED_RUSTFLAGS=$(print
 	"${CARGO:-cargo}" build --quiet --locked --release --target x86_64-unknown-none \
 	-Zbuild-std=core,alloc -Zbuild-std-features=
 
-roots="wkc_core_load wkc_core_free wkc_core_instantiate wkc_core_export wkc_core_export_at wkc_core_trap_lookup"
+roots="wkc_core_load wkc_core_free wkc_core_instantiate wkc_core_export wkc_core_exports wkc_core_trap_lookup"
 undefined='' keep=''
 for s in $roots; do undefined="$undefined -u $s" keep="$keep --keep-global-symbol=$s"; done
 # shellcheck disable=SC2086

@@ -230,20 +230,26 @@ pub unsafe extern "C" fn wkc_core_export(
     0
 }
 
-/// Describes export `index`: 0, or -ENOENT behind the last. Any context.
+/// Describes the first `capacity` exports; how many there are. Any context.
 ///
 /// # Safety
-/// `program` is null or live; `record` is null or valid and exclusive.
+/// `program` is null or live; `records` is null or has room for `capacity` exclusive records.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn wkc_core_export_at(program: *const KernelProgram, index: usize, record: *mut Export) -> i32 {
+pub unsafe extern "C" fn wkc_core_exports(program: *const KernelProgram, records: *mut Export, capacity: usize) -> u32 {
     // SAFETY: null or live by the caller's contract.
-    let Some(program) = (unsafe { program.as_ref() }) else { return -EINVAL };
-    // SAFETY: null or exclusive by the caller's contract.
-    let Some(record) = (unsafe { record.as_mut() }) else { return -EINVAL };
-    let Some((name, signature)) = program.0.exports().nth(index) else { return -ENOENT };
-    message(&mut record.name, &name);
-    message(&mut record.signature, &signature);
-    0
+    let Some(program) = (unsafe { program.as_ref() }) else { return 0 };
+    let records: &mut [Export] = if records.is_null() || capacity > isize::MAX as usize / size_of::<Export>() {
+        &mut []
+    } else {
+        // SAFETY: not null, `capacity` exclusive records by the caller's contract.
+        unsafe { core::slice::from_raw_parts_mut(records, capacity) }
+    };
+    for (record, (name, signature)) in records.iter_mut().zip(program.0.exports()) {
+        message(&mut record.name, &name);
+        message(&mut record.signature, &signature);
+    }
+    // an object has at most `MAX_EXPORTS`
+    program.0.exports().count() as u32
 }
 
 /// Explains a trap: 0, or -ENOENT for an address that is no trap site. Any context.

@@ -89,26 +89,9 @@ pub fn check(i: &Instruction, info: &InstructionInfo) -> Result<(), (Rule, Strin
 
 fn is_allowed(m: Mnemonic) -> bool {
     use Mnemonic as M;
-    matches!(
+    let other = matches!(
         m,
-        M::Mov
-            | M::Movzx
-            | M::Movsx
-            | M::Movsxd
-            | M::Lea
-            | M::Xchg
-            | M::Bswap
-            | M::Add
-            | M::Adc
-            | M::Sub
-            | M::Sbb
-            | M::Inc
-            | M::Dec
-            | M::Neg
-            | M::Not
-            | M::And
-            | M::Or
-            | M::Xor
+        M::Xchg
             | M::Cmp
             | M::Test
             | M::Mul
@@ -121,11 +104,6 @@ fn is_allowed(m: Mnemonic) -> bool {
             | M::Cwd
             | M::Cdq
             | M::Cqo
-            | M::Shl
-            | M::Shr
-            | M::Sar
-            | M::Rol
-            | M::Ror
             | M::Shld
             | M::Shrd
             | M::Bt
@@ -138,7 +116,38 @@ fn is_allowed(m: Mnemonic) -> bool {
             | M::Ud2
             | M::Call
             | M::Jmp
-    ) || is_conditional(m)
+    );
+    other || sets_first_operand(m) || is_conditional(m)
+}
+
+/// Moves and arithmetic that set their first operand whatever the values are.
+pub fn sets_first_operand(m: Mnemonic) -> bool {
+    use Mnemonic as M;
+    matches!(
+        m,
+        M::Mov
+            | M::Movzx
+            | M::Movsx
+            | M::Movsxd
+            | M::Lea
+            | M::Bswap
+            | M::Add
+            | M::Adc
+            | M::Sub
+            | M::Sbb
+            | M::Inc
+            | M::Dec
+            | M::Neg
+            | M::Not
+            | M::And
+            | M::Or
+            | M::Xor
+            | M::Shl
+            | M::Shr
+            | M::Sar
+            | M::Rol
+            | M::Ror
+    )
 }
 
 /// `jcc`, `setcc` and `cmovcc` of the flags that integer compares set.

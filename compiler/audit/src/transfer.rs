@@ -226,34 +226,9 @@ fn known(state: &State, step: &Step, to: Register, wide: bool) -> Option<Fact> {
 
 /// Whether a 32-bit form always writes its destination, and with that clears the upper half.
 fn writes_all(i: &Instruction) -> bool {
-    use Mnemonic as M;
-    matches!(
-        i.mnemonic(),
-        M::Mov
-            | M::Movzx
-            | M::Movsx
-            | M::Movsxd
-            | M::Lea
-            | M::Bswap
-            | M::Add
-            | M::Adc
-            | M::Sub
-            | M::Sbb
-            | M::Inc
-            | M::Dec
-            | M::Neg
-            | M::Not
-            | M::And
-            | M::Or
-            | M::Xor
-            | M::Shl
-            | M::Shr
-            | M::Sar
-            | M::Rol
-            | M::Ror
-    ) || instruction::is_cmov(i.mnemonic())
-        // With one operand it writes rdx and rax instead.
-        || i.mnemonic() == M::Imul && i.op_count() > 1
+    let m = i.mnemonic();
+    // With one operand imul writes rdx and rax instead.
+    instruction::sets_first_operand(m) || instruction::is_cmov(m) || m == Mnemonic::Imul && i.op_count() > 1
 }
 
 fn plus(v: Fact, n: i64) -> Option<Fact> {

@@ -50,6 +50,9 @@ pub const PACKET_OPS: &[(&str, PacketOp)] = &[
     ("copy_out", PacketOp::CopyOut),
 ];
 
+/// Name in module `xdp` of the packet as a memory: `(memory 0 (pagesize 1))`, as large as what is directly accessible.
+pub const PACKET_MEMORY: &str = "packet";
+
 /// The operation of import `xdp.name`.
 #[must_use]
 pub fn packet_op(name: &str) -> Option<PacketOp> {

@@ -30,6 +30,15 @@ pub struct Memory {
     pub wide: bool,
 }
 
+/// What a memory index of the wasm names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryRef {
+    /// The packet: its addresses are i32, its size what is accessible of it.
+    Packet,
+    /// One of [`Module::memories`].
+    Linear(u32),
+}
+
 /// A reference as a number: 0 is null, a function is its index plus one, an external reference its holder's
 /// number plus one. There is no address in it.
 pub type Reference = u64;
@@ -175,7 +184,9 @@ pub struct Module<'a> {
     pub imports: Vec<Import>,
     /// Whether some imported helper moves the packet, so that its place is read anew each time.
     pub moves_packet: bool,
-    /// The memories.
+    /// How many memories the packet is imported as. Their indices come before those of [`Module::memories`].
+    pub packet_memories: u32,
+    /// The linear memories.
     pub memories: Vec<Memory>,
     /// The tables.
     pub tables: Vec<Table>,
@@ -234,9 +245,22 @@ impl<'a> Module<'a> {
         self.memories.first().copied()
     }
 
-    /// First slot of memory `index`, which is behind the first.
-    pub fn memory_slot(&self, index: u32) -> u32 {
-        self.slots.memories + (index - 1) * MEMORY_SLOTS
+    /// What memory index `index` of the wasm names.
+    pub fn memory_at(&self, index: u32) -> MemoryRef {
+        index.checked_sub(self.packet_memories).map_or(MemoryRef::Packet, MemoryRef::Linear)
+    }
+
+    /// Whether the addresses of memory index `index` of the wasm are i64.
+    pub fn is_wide(&self, index: u32) -> bool {
+        match self.memory_at(index) {
+            MemoryRef::Packet => false,
+            MemoryRef::Linear(n) => self.memories[n as usize].wide,
+        }
+    }
+
+    /// First slot of linear memory `n`, which is behind the first.
+    pub fn memory_slot(&self, n: u32) -> u32 {
+        self.slots.memories + (n - 1) * MEMORY_SLOTS
     }
 
     /// The passive element segments in the order of their index.

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use wasmkc_abi::{
     helper::{EFFECT_MOVES_PACKET, Helper},
     limits,
-    packet::packet_op,
+    packet::{PACKET_MEMORY, packet_op},
 };
 use wasmparser::{ExternalKind, FuncType, KnownCustom, Parser, Payload, TypeRef, ValType};
 
@@ -163,6 +163,12 @@ impl<'a> Sections<'a> {
     }
 
     fn import(&mut self, offset: usize, import: &wasmparser::Import<'_>) -> Result<(), CompileError> {
+        if let ("xdp", PACKET_MEMORY, TypeRef::Memory(ty)) = (import.module, import.name, &import.ty)
+            && memory::is_packet(ty)
+        {
+            self.module.packet_memories += 1;
+            return Ok(());
+        }
         let (module, name) = (names::printable(import.module), names::printable(import.name));
         let found = match import.module {
             "xdp" => packet_op(import.name).map(|op| (Import::Packet(op), names::packet_type(op))),
@@ -170,25 +176,35 @@ impl<'a> Sections<'a> {
             _ => None,
         };
         let Some((import_kind, expected)) = found else {
+            if (import.module, import.name) == ("xdp", PACKET_MEMORY) {
+                let (found, expected) = (self.import_type(&import.ty), memory::PACKET_TYPE.to_owned());
+                return Err(CompileError::ImportSignature { module, name, offset, found, expected });
+            }
             let hint = names::import_hint(import.module, import.name);
             return Err(CompileError::UnknownImport { module, name, offset, hint });
         };
-        let found = match import.ty {
-            TypeRef::Func(index) => {
-                let ty = &self.module.types[index as usize];
-                if *ty == expected {
-                    self.module.functions.push(index);
-                    self.module.imports.push(import_kind);
-                    return Ok(());
-                }
-                names::signature(ty)
+        match import.ty {
+            TypeRef::Func(index) if self.module.types[index as usize] == expected => {
+                self.module.functions.push(index);
+                self.module.imports.push(import_kind);
+                Ok(())
             }
-            TypeRef::Memory(_) => "a memory".to_owned(),
+            other => {
+                let (found, expected) = (self.import_type(&other), names::signature(&expected));
+                Err(CompileError::ImportSignature { module, name, offset, found, expected })
+            }
+        }
+    }
+
+    /// The type of an import, for people.
+    fn import_type(&self, ty: &TypeRef) -> String {
+        match ty {
+            TypeRef::Func(index) => names::signature(&self.module.types[*index as usize]),
+            TypeRef::Memory(ty) => memory::describe(ty),
             TypeRef::Table(_) => "a table".to_owned(),
             TypeRef::Global(_) => "a global".to_owned(),
             _ => "no plain function".to_owned(),
-        };
-        Err(CompileError::ImportSignature { module, name, offset, found, expected: names::signature(&expected) })
+        }
     }
 
     fn global(&mut self, offset: usize, global: &wasmparser::Global<'_>) -> Result<(), CompileError> {

@@ -95,8 +95,8 @@ pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileErr
     }
 }
 
-/// Passes modules that `standard` calls valid; 3.0 with every feature that the validator knows by default: what is
-/// valid and not supported is refused later, by name.
+/// Passes modules that `standard` calls valid; 3.0 with every feature that the validator knows by default, and the
+/// page size that the packet has as a memory: what is valid and not supported is refused later, by name.
 pub fn validate(wasm: &[u8], standard: Standard) -> Result<(), CompileError> {
     if !wasm.starts_with(b"\0asm\x01\0\0\0") {
         return Err(CompileError::NotWasm);
@@ -105,7 +105,7 @@ pub fn validate(wasm: &[u8], standard: Standard) -> Result<(), CompileError> {
         Standard::V1 => WasmFeatures::WASM1,
         Standard::V2 => WasmFeatures::WASM2,
         Standard::V2Memory64 => WasmFeatures::WASM2 | WasmFeatures::MEMORY64,
-        Standard::V3 => WasmFeatures::default(),
+        Standard::V3 => WasmFeatures::default() | WasmFeatures::CUSTOM_PAGE_SIZES,
     };
     Validator::new_with_features(features).validate_all(wasm)?;
     Ok(())

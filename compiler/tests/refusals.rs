@@ -74,7 +74,7 @@ fn import_with_another_signature() {
     assert!(matches!(&error, CompileError::ImportSignature { .. }), "{error}");
     says(&error, Blame::Wasm, &["xdp.load8", "(i64) -> i32", "(i32) -> i32", "offset 0x"]);
     let error = refuse(&format!(r#"(module (import "kernel" "cpu" (memory 1)) {XDP})"#));
-    says(&error, Blame::Wasm, &["kernel.cpu", "a memory", "() -> i32"]);
+    says(&error, Blame::Wasm, &["kernel.cpu", "(memory 1)", "() -> i32"]);
 }
 
 #[test]
@@ -276,4 +276,44 @@ fn counts_above_their_limits() {
     let bytes = "a".repeat(1 << 20);
     let error = refuse(&format!("(module (memory 1) (data \"{bytes}b\") {XDP})"));
     says(&error, Blame::Limit, &["constants"]);
+}
+
+#[test]
+fn the_packet_as_another_memory_than_it_is() {
+    let types = [
+        ("(memory 1 (pagesize 1))", "(memory 1 (pagesize 1))"),
+        ("(memory 0)", "(memory 0)"),
+        ("(memory 0 64 (pagesize 1))", "(memory 0 64 (pagesize 1))"),
+        ("(memory i64 0 (pagesize 1))", "(memory i64 0 (pagesize 1))"),
+        ("(func)", "() -> ()"),
+    ];
+    for (ty, found) in types {
+        let error = refuse(&format!("(module (import \"xdp\" \"packet\" {ty}) {XDP})"));
+        assert!(matches!(error, CompileError::ImportSignature { .. }), "{ty}: {error}");
+        says(&error, Blame::Wasm, &["`xdp.packet`", &format!("{found},"), "(memory 0 (pagesize 1))"]);
+    }
+}
+
+#[test]
+fn another_memory_of_bytes() {
+    let error = refuse(&format!("(module (memory 0 (pagesize 1)) {XDP})"));
+    says(&error, Blame::Unsupported, &["pages of another size", "offset 0x"]);
+    let error = refuse(&format!("(module (import \"xdp\" \"packets\" (memory 0 (pagesize 1))) {XDP})"));
+    assert!(matches!(error, CompileError::UnknownImport { .. }), "{error}");
+}
+
+#[test]
+fn a_data_segment_that_writes_to_the_packet_at_instantiation() {
+    let module = r#"(module (import "xdp" "packet" (memory $packet 0 (pagesize 1))) (memory 1)
+        (data (memory $packet) (i32.const 0) "x")"#;
+    let error = refuse(&format!("{module} {XDP})"));
+    says(&error, Blame::Unsupported, &["data segment 0", "offset 0x", "memory.init"]);
+}
+
+#[test]
+fn an_import_that_works_on_linear_memory_where_only_the_packet_is_one() {
+    let module = r#"(module (import "xdp" "packet" (memory 0 (pagesize 1)))
+        (import "xdp" "copy_in" (func (param i32 i32 i32)))"#;
+    let error = refuse(&format!("{module} {XDP})"));
+    assert!(matches!(error, CompileError::ImportNeedsMemory { .. }), "{error}");
 }

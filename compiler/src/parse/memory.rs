@@ -1,4 +1,4 @@
-//! The linear memories' limits and the data segments.
+//! The packet as a memory, the linear memories' limits, and the data segments.
 
 use wasmkc_abi::limits::{DEFAULT_GROW_PAGES, MAX_MEMORIES, MAX_MEMORY_PAGES, WASM_PAGE};
 use wasmparser::{DataKind, MemoryType};
@@ -6,8 +6,26 @@ use wasmparser::{DataKind, MemoryType};
 use super::{Sections, constant, unsupported, uses::Uses};
 use crate::{
     CompileError, Options,
-    module::{Data, Memory},
+    module::{Data, Memory, MemoryRef},
 };
+
+/// The type with which the packet is imported as a memory. It has as many bytes as the packet at hand, so nothing
+/// else can be asked of it.
+pub const PACKET_TYPE: &str = "(memory 0 (pagesize 1))";
+
+/// Whether that is `ty`.
+pub fn is_packet(ty: &MemoryType) -> bool {
+    !ty.memory64 && !ty.shared && ty.initial == 0 && ty.maximum.is_none() && ty.page_size_log2 == Some(0)
+}
+
+/// A memory's type in the text format.
+pub fn describe(ty: &MemoryType) -> String {
+    let wide = if ty.memory64 { "i64 " } else { "" };
+    let maximum = ty.maximum.map_or(String::new(), |max| format!(" {max}"));
+    let shared = if ty.shared { " shared" } else { "" };
+    let page = ty.page_size_log2.map_or(String::new(), |log2| format!(" (pagesize {})", 1u64 << log2));
+    format!("(memory {wide}{}{maximum}{shared}{page})", ty.initial)
+}
 
 /// The memories with the maxima that the loader will reserve.
 ///
@@ -31,7 +49,7 @@ pub fn memories(s: &Sections<'_>, uses: &Uses, options: &Options) -> Result<Vec<
     }
     let default = options.max_memory_pages.unwrap_or(DEFAULT_GROW_PAGES);
     let wanted = |index: usize, ty: &MemoryType| match ty.maximum {
-        _ if !uses.grown_memories.contains(&(index as u32)) => 0,
+        _ if !uses.grown_memories.contains(&(s.module.packet_memories + index as u32)) => 0,
         Some(max) => u32::try_from(max).map_or(limit, |max| max.min(limit)).saturating_sub(ty.initial as u32),
         None => default.saturating_sub(ty.initial as u32),
     };
@@ -58,7 +76,12 @@ pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
                 Data::Passive { index: passive - 1, bytes }
             }
             DataKind::Active { memory_index, offset_expr } => {
-                let size = u64::from(s.module.memories[*memory_index as usize].min) * WASM_PAGE;
+                let MemoryRef::Linear(memory) = s.module.memory_at(*memory_index) else {
+                    let what = format!("data segment {index}, which writes to the packet at instantiation,");
+                    let advice = ": there is no packet then; make it passive and use memory.init";
+                    return Err(CompileError::Unsupported { what, offset: *offset, advice });
+                };
+                let size = u64::from(s.module.memories[memory as usize].min) * WASM_PAGE;
                 let start = constant::value(offset_expr, &s.module.globals)?;
                 let end = start.saturating_add(bytes.len() as u64);
                 if end > size {
@@ -73,7 +96,7 @@ pub fn data<'a>(s: &Sections<'a>) -> Result<Vec<Data<'a>>, CompileError> {
                         unit: "bytes",
                     });
                 }
-                Data::Active { memory: *memory_index, start, bytes }
+                Data::Active { memory, start, bytes }
             }
         });
     }

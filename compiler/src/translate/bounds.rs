@@ -34,6 +34,7 @@ use wasmkc_abi::{
 };
 
 use super::{Symbol, Translator};
+use crate::module::MemoryRef;
 
 /// Kinds of memory that never overlap, so that a store to one does not end knowledge about another.
 #[derive(Clone, Copy)]
@@ -160,7 +161,7 @@ impl Translator<'_, '_, '_> {
         self.slot(self.module.slots.total() + index)
     }
 
-    /// A field of memory `memory`: in the instance's header for the first, in its slots for the others.
+    /// A field of linear memory `memory`: in the instance's header for the first, in its slots for the others.
     fn memory_field(&mut self, memory: u32, header: usize, slot: u32) -> Address {
         if memory > 0 {
             return self.slot(self.module.memory_slot(memory) + slot);
@@ -169,8 +170,16 @@ impl Translator<'_, '_, '_> {
         Address { base: self.instance(), offset: header as i32, flags }
     }
 
-    /// Bytes of a memory in use: a constant where nothing grows.
-    pub(super) fn memory_size(&mut self, memory: u32) -> Value {
+    /// Bytes in use of memory index `number`.
+    pub(super) fn memory_size(&mut self, number: u32) -> Value {
+        match self.module.memory_at(number) {
+            MemoryRef::Packet => self.packet_len(),
+            MemoryRef::Linear(memory) => self.linear_size(memory),
+        }
+    }
+
+    /// Bytes of a linear memory in use: a constant where nothing grows.
+    fn linear_size(&mut self, memory: u32) -> Value {
         match self.module.memories.get(memory as usize) {
             Some(m) if m.grows => {
                 let field = self.memory_field(memory, offset_of!(Instance, memory_size), 1);
@@ -180,7 +189,7 @@ impl Translator<'_, '_, '_> {
         }
     }
 
-    /// Sets the bytes in use. `memory.grow` only, which has checked the maximum.
+    /// Sets the bytes in use of a linear memory. `memory.grow` only, which has checked the maximum.
     pub(super) fn set_memory_size(&mut self, memory: u32, size: Value) {
         let field = self.memory_field(memory, offset_of!(Instance, memory_size), 1);
         self.store(size, field);
@@ -194,8 +203,15 @@ impl Translator<'_, '_, '_> {
 
     // ---- linear memory ----
 
-    /// Address of `size` bytes at `index` plus the constant `offset` of memory `number`.
+    /// Address of `size` bytes at `index` plus the constant `offset` of memory index `number`.
     pub(super) fn memory_address(&mut self, number: u32, index: Value, offset: u64, size: u32) -> Address {
+        match self.module.memory_at(number) {
+            MemoryRef::Packet => self.packet_address(index, offset, size),
+            MemoryRef::Linear(memory) => self.linear_address(memory, index, offset, size),
+        }
+    }
+
+    fn linear_address(&mut self, number: u32, index: Value, offset: u64, size: u32) -> Address {
         let need = offset.saturating_add(size.into());
         let memory = self.module.memories[number as usize];
         let (min, max) = (u64::from(memory.min) * WASM_PAGE, u64::from(memory.max) * WASM_PAGE);
@@ -214,7 +230,7 @@ impl Translator<'_, '_, '_> {
             let index = self.guard(outside, wide, TrapCode::MemoryOutOfBounds);
             return self.displaced(base, index, offset, flags);
         }
-        let size = self.memory_size(number);
+        let size = self.linear_size(number);
         let need_value = self.iconst64(need);
         let end = self.builder.ins().iadd(wide, need_value);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
@@ -239,10 +255,22 @@ impl Translator<'_, '_, '_> {
         Address { base: self.builder.ins().iadd(base, offset), offset: 0, flags }
     }
 
-    /// Range of `len` (i64, of 32 bits) bytes at `index` of memory `number`.
+    /// Range of `len` (i64, of 32 bits) bytes at `index` of memory index `number`.
     pub(super) fn memory_range(&mut self, number: u32, index: Value, len: Value) -> Range {
+        match self.module.memory_at(number) {
+            MemoryRef::Packet => self.packet_range(index, len),
+            MemoryRef::Linear(memory) => self.linear_range(memory, index, len),
+        }
+    }
+
+    /// The same of the first linear memory, which imports work on.
+    pub(super) fn first_memory_range(&mut self, index: Value, len: Value) -> Range {
+        self.linear_range(0, index, len)
+    }
+
+    fn linear_range(&mut self, number: u32, index: Value, len: Value) -> Range {
         let index = self.narrow(index, TrapCode::MemoryOutOfBounds);
-        let size = self.memory_size(number);
+        let size = self.linear_size(number);
         let base = self.memory_base(number);
         self.range(base, size, index, len, TrapCode::MemoryOutOfBounds)
     }
@@ -261,16 +289,24 @@ impl Translator<'_, '_, '_> {
 
     // ---- packet ----
 
-    /// Address of `size` bytes at `offset` (i32) of the packet.
-    pub(super) fn packet_address(&mut self, offset: Value, size: u32) -> Address {
-        let wide = self.zero_extend(offset);
+    /// Address of `size` bytes at `index` (i32) plus the constant `offset` (of 32 bits) of the packet.
+    pub(super) fn packet_address(&mut self, index: Value, offset: u64, size: u32) -> Address {
+        let wide = self.zero_extend(index);
         let len = self.packet_len();
-        let size = self.iconst64(size.into());
-        let end = self.builder.ins().iadd(wide, size);
+        let need = self.author_constant(types::I64, offset + u64::from(size));
+        let end = self.builder.ins().iadd(wide, need);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, len);
-        let offset = self.guard(outside, wide, TrapCode::PacketOutOfBounds);
+        let start = if offset == 0 {
+            wide
+        } else {
+            let offset = self.author_constant(types::I64, offset);
+            self.builder.ins().iadd(wide, offset)
+        };
+        // A packet may be of any length, so that not even its first byte is sure to be there: the mask gives a
+        // speculative access its first bytes, whatever they are, which the driver has mapped.
+        let start = self.guard(outside, start, TrapCode::PacketOutOfBounds);
         let packet = self.packet_field(offset_of!(Call, packet));
-        Address { base: self.builder.ins().iadd(packet, offset), offset: 0, flags: flags(self.regions.packet) }
+        Address { base: self.builder.ins().iadd(packet, start), offset: 0, flags: flags(self.regions.packet) }
     }
 
     /// Range of `len` (i64, of 32 bits) bytes at `offset` (i32) of the packet.

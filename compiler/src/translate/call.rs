@@ -131,7 +131,7 @@ impl Translator<'_, '_, '_> {
                 Arg::I32 | Arg::I64 => args.push(*operand),
                 Arg::MemRead => {
                     let len = self.zero_extend(operands[n + 1]);
-                    let range = self.memory_range(0, *operand, len);
+                    let range = self.first_memory_range(*operand, len);
                     args.push(range.start);
                     range_len = Some(range.len);
                 }

@@ -68,7 +68,7 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u3
 
 /// One unit more for the check that an address of i64 fits 32 bits.
 fn wide(module: &Module<'_>, memory: u32) -> u32 {
-    module.memories[memory as usize].wide.into()
+    module.is_wide(memory).into()
 }
 
 /// The memory that a load or store names.

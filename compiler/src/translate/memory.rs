@@ -5,6 +5,7 @@ use wasmkc_abi::limits::WASM_PAGE;
 use wasmparser::{MemArg, Operator};
 
 use super::Translator;
+use crate::module::MemoryRef;
 
 /// How a narrow value fills its register.
 #[derive(Clone, Copy)]
@@ -81,17 +82,26 @@ impl Translator<'_, '_, '_> {
 
     /// Pages of so many bytes, in the type of the memory's addresses.
     fn pages(&mut self, memory: u32, bytes: Value) -> Value {
-        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
-        let wide = self.module.memories[memory as usize].wide;
-        if wide { pages } else { self.builder.ins().ireduce(types::I32, pages) }
+        let pages = match self.module.memory_at(memory) {
+            MemoryRef::Packet => bytes,
+            MemoryRef::Linear(_) => self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros())),
+        };
+        if self.module.is_wide(memory) { pages } else { self.builder.ins().ireduce(types::I32, pages) }
     }
 
-    /// The memory is reserved to its maximum at load, so growing is a comparison and a store.
+    /// The memory is reserved to its maximum at load, so growing is a comparison and a store. The packet never
+    /// grows by more than nothing.
     fn memory_grow(&mut self, number: u32) {
         let delta = self.pop();
-        let memory = self.module.memories[number as usize];
         let old = self.memory_size(number);
         let old_pages = self.pages(number, old);
+        let MemoryRef::Linear(linear) = self.module.memory_at(number) else {
+            let zero = self.iconst32(0);
+            let fits = self.builder.ins().icmp(IntCC::Equal, delta, zero);
+            let result = self.or_failed(fits, old_pages);
+            return self.push(result);
+        };
+        let memory = self.module.memories[linear as usize];
         let delta = self.clamped(delta);
         let delta = self.builder.ins().ishl_imm_u(delta, i64::from(WASM_PAGE.trailing_zeros()));
         let new = self.builder.ins().iadd(old, delta);
@@ -99,7 +109,7 @@ impl Translator<'_, '_, '_> {
         let fits = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, new, max);
         if memory.grows {
             let size = self.builder.ins().select(fits, new, old);
-            self.set_memory_size(number, size);
+            self.set_memory_size(linear, size);
         }
         let result = self.or_failed(fits, old_pages);
         self.push(result);

@@ -22,14 +22,14 @@ impl Translator<'_, '_, '_> {
             PacketOp::Store { bytes, big_endian } => self.packet_store(bytes, big_endian),
             PacketOp::CopyIn => {
                 let (len, offset, memory) = (self.pop_len(), self.pop(), self.pop());
-                let to = self.memory_range(0, memory, len);
+                let to = self.first_memory_range(memory, len);
                 let from = self.packet_range(offset, to.len);
                 self.charge_bytes(from.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, from.len]);
             }
             PacketOp::CopyOut => {
                 let (len, memory, offset) = (self.pop_len(), self.pop(), self.pop());
-                let from = self.memory_range(0, memory, len);
+                let from = self.first_memory_range(memory, len);
                 let to = self.packet_range(offset, from.len);
                 self.charge_bytes(to.len);
                 self.call_runtime(Symbol::Memmove, [to.start, from.start, to.len]);
@@ -40,7 +40,7 @@ impl Translator<'_, '_, '_> {
     fn packet_load(&mut self, bytes: u8, big_endian: bool) {
         let (ty, result) = packet_types(bytes);
         let offset = self.pop();
-        let a = self.packet_address(offset, ty.bytes());
+        let a = self.packet_address(offset, 0, ty.bytes());
         let value = if bytes == 1 {
             self.builder.ins().uload8(result, a.flags, a.base, a.offset)
         } else if bytes == 2 && !big_endian {
@@ -57,7 +57,7 @@ impl Translator<'_, '_, '_> {
         let (ty, operand) = packet_types(bytes);
         let value = self.pop();
         let offset = self.pop();
-        let address = self.packet_address(offset, ty.bytes());
+        let address = self.packet_address(offset, 0, ty.bytes());
         let value = if ty == operand { value } else { self.builder.ins().ireduce(ty, value) };
         let value = if big_endian && bytes > 1 { self.builder.ins().bswap(value) } else { value };
         self.store(value, address);

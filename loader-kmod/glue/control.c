@@ -23,7 +23,7 @@
 WKC_STATIC_ASSERTS;
 
 /* Gives @ret on, with the message for the caller where there is a buffer and something to say. */
-static int reply(int ret, const struct wkc_text *text, const char *msg)
+int wkc_reply(int ret, const struct wkc_text *text, const char *msg)
 {
 	size_t len = min_t(size_t, strlen(msg) + 1, text->len);
 	static const char nul;
@@ -36,7 +36,7 @@ static int reply(int ret, const struct wkc_text *text, const char *msg)
 	return ret;
 }
 
-static int need(int cap, const char *what, char *msg)
+int wkc_need(int cap, const char *what, char *msg)
 {
 	if (capable(cap))
 		return 0;
@@ -73,19 +73,19 @@ static int ioc_trust_add(void __user *arg)
 
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
-	ret = need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
+	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (ret)
-		return reply(ret, &req.text, msg);
+		return wkc_reply(ret, &req.text, msg);
 	if (req.pad || !req.len || req.len > MAX_CERTIFICATE) {
 		snprintf(msg, sizeof(msg), "a certificate has 1 to %d bytes", MAX_CERTIFICATE);
-		return reply(-EINVAL, &req.text, msg);
+		return wkc_reply(-EINVAL, &req.text, msg);
 	}
 	der = memdup_user(u64_to_user_ptr(req.der), req.len);
 	if (IS_ERR(der))
 		return PTR_ERR(der);
 	ret = wkc_trust_add(der, req.len, msg);
 	kfree(der);
-	return reply(ret, &req.text, msg);
+	return wkc_reply(ret, &req.text, msg);
 }
 
 static int ioc_trust_lock(void __user *arg)
@@ -108,13 +108,13 @@ static int ioc_load(void __user *arg)
 
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
-	ret = need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
+	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (ret)
-		return reply(ret, &req.text, msg);
+		return wkc_reply(ret, &req.text, msg);
 	if (req.pad || !req.len || req.len > WKC_MAX_OBJECT_BYTES) {
 		snprintf(msg, sizeof(msg), "an object has 1 to %d bytes, this one %u",
 			 WKC_MAX_OBJECT_BYTES, req.len);
-		return reply(-EINVAL, &req.text, msg);
+		return wkc_reply(-EINVAL, &req.text, msg);
 	}
 	/* An answer that cannot be given is found out before anything is done. */
 	if (put_user(0, (u32 __user *)(arg + offsetof(struct wkc_load, id))))
@@ -126,7 +126,7 @@ static int ioc_load(void __user *arg)
 	kvfree(object);
 	if (!ret && copy_to_user(arg + offsetof(struct wkc_load, id), &req.id, sizeof(req.id)))
 		return -EFAULT;
-	return reply(ret, &req.text, msg);
+	return wkc_reply(ret, &req.text, msg);
 }
 
 static int ioc_unload(void __user *arg)
@@ -138,10 +138,10 @@ static int ioc_unload(void __user *arg)
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
 	req.name[sizeof(req.name) - 1] = 0;
-	ret = need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
+	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (!ret)
 		ret = wkc_program_unload(req.name, msg);
-	return reply(ret, &req.text, msg);
+	return wkc_reply(ret, &req.text, msg);
 }
 
 /* wkc_lock held. */
@@ -172,9 +172,9 @@ static int ioc_handle(void __user *arg)
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
 	req.name[sizeof(req.name) - 1] = 0;
-	ret = need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
+	ret = wkc_need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
 	if (ret)
-		return reply(ret, &req.text, msg);
+		return wkc_reply(ret, &req.text, msg);
 	if (req.pad)
 		return -EINVAL;
 	if (put_user(0ULL, (u64 __user *)(arg + offsetof(struct wkc_handle, handle))))
@@ -184,7 +184,7 @@ static int ioc_handle(void __user *arg)
 	mutex_unlock(&wkc_lock);
 	if (!ret && copy_to_user(arg + offsetof(struct wkc_handle, handle), &req.handle, sizeof(req.handle)))
 		return -EFAULT;
-	return reply(ret, &req.text, msg);
+	return wkc_reply(ret, &req.text, msg);
 }
 
 static int ioc_stats(void __user *arg)
@@ -207,56 +207,6 @@ static int ioc_stats(void __user *arg)
 	if (!f)
 		return -ENOENT;
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
-}
-
-/* Copies in what the call needs, and out what it gave. The buffers are the kernel's own meanwhile. */
-static int call_with(struct wkc_session *session, void __user *arg, struct wkc_call_request *req, u8 *export,
-		     u64 *slots, struct wkc_trap_record *rec, char *msg)
-{
-	int ret;
-
-	if (copy_from_user(export, u64_to_user_ptr(req->export), req->export_len) ||
-	    copy_from_user(slots, u64_to_user_ptr(req->slots), req->args * sizeof(*slots)))
-		return -EFAULT;
-	ret = wkc_session_call(session, req, export, slots, rec, msg);
-	if (ret)
-		return ret;
-	if (copy_to_user(u64_to_user_ptr(req->slots), slots, min(req->results, req->capacity) * sizeof(*slots)))
-		return -EFAULT;
-	if (req->trap && req->record && copy_to_user(u64_to_user_ptr(req->record), rec, sizeof(*rec)))
-		return -EFAULT;
-	return copy_to_user(arg, req, sizeof(*req)) ? -EFAULT : 0;
-}
-
-static int ioc_call(struct wkc_session *session, void __user *arg)
-{
-	struct wkc_trap_record *rec;
-	struct wkc_call_request req;
-	char msg[WKC_MSG_LEN] = "";
-	u64 *slots;
-	u8 *export;
-	int ret;
-
-	if (copy_from_user(&req, arg, sizeof(req)))
-		return -EFAULT;
-	req.name[sizeof(req.name) - 1] = 0;
-	ret = need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
-	if (ret)
-		return reply(ret, &req.text, msg);
-	if (req.export_len > WKC_MAX_EXPORT_NAME || req.args > WKC_MAX_EXPORT_VALUES || req.args > req.capacity ||
-	    req.results || req.fuel_used || req.trap || !req.fuel || req.fuel > WKC_FUEL_CALL_MAX ||
-	    req.stack > WKC_STACK_CALL_MAX)
-		return -EINVAL;
-	export = kzalloc(WKC_MAX_EXPORT_NAME + 1, GFP_KERNEL);
-	slots = kcalloc(WKC_MAX_EXPORT_VALUES, sizeof(*slots), GFP_KERNEL);
-	rec = kzalloc(sizeof(*rec), GFP_KERNEL);
-	ret = -ENOMEM;
-	if (export && slots && rec)
-		ret = call_with(session, arg, &req, export, slots, rec, msg);
-	kfree(rec);
-	kfree(slots);
-	kfree(export);
-	return reply(ret, &req.text, msg);
 }
 
 static int control_open(struct inode *inode, struct file *file)
@@ -295,7 +245,7 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	case WKC_IOC_STATS:
 		return ioc_stats(arg);
 	case WKC_IOC_CALL:
-		return ioc_call(file->private_data, arg);
+		return wkc_call_request(file->private_data, arg);
 	}
 	return wkc_list_request(cmd, arg);
 }

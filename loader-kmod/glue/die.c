@@ -15,8 +15,10 @@
 #include <linux/uaccess.h>
 #include "wasmkc.h"
 
-/* Frames that a filter can have: its stack of WKC_STACK_XDP bytes, 16 for the smallest frame. */
-#define MAX_FRAMES (WKC_STACK_XDP / 16)
+/* Frames that generated code can have: the largest stack that is granted, 16 bytes for the smallest frame. */
+#define MAX_FRAMES (WKC_STACK_CALL_MAX / 16)
+
+static_assert(WKC_STACK_CALL_MAX >= WKC_STACK_XDP);
 
 static atomic_t unowned = ATOMIC_INIT(0);
 
@@ -84,8 +86,8 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 	f = owner_of(regs->ip);
 	if (f) {
 		WRITE_ONCE(f->disabled, 1);
-		pr_err("wasmkc %s: disabled: exception %d at .text+0x%llx; the audit should have refused this object\n",
-		       f->name, args->trapnr, regs->ip - f->image.text_base);
+		pr_err_ratelimited("wasmkc %s: disabled: exception %d at .text+0x%llx; the audit should have refused this object\n",
+				   f->name, args->trapnr, regs->ip - f->image.text_base);
 	} else {
 		atomic_inc(&unowned);
 	}

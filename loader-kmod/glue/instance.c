@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Instances: one filter on one CPU, made at load or when a CPU comes online, made anew after a
- * trap where the program was loaded so.
+ * trap where the program was loaded so; and one for an open device that calls exports (call.c).
  *
  * An instance is published only after its init entries have run, so nothing can enter it before.
  */
@@ -28,8 +28,9 @@ static const char *const entry_names[] = { "the start function", "`_initialize`"
 
 /*
  * Runs start, _initialize and init on shared fuel, in process context, without a packet.
- * A filter may be preempted and may migrate here: its instance is not published, or is marked as
- * resetting, so nobody else can be in it, and it learns its CPU from the instance.
+ * A filter may be preempted and may migrate here where the kernel is one that preempts: its instance is
+ * not published, or is marked as resetting, so nobody else can be in it, and it learns its CPU from the
+ * instance.
  */
 static int run_init(struct wkc_cpu *c, char *msg)
 {
@@ -68,6 +69,11 @@ static int start_instance(struct wkc_cpu *c, char *msg)
 	u32 sp = c->filter->image.shadow_sp_slot;
 	int ret;
 
+	if (READ_ONCE(c->filter->disabled)) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` is disabled: it trapped too often, or its code raised an exception",
+			 c->filter->name);
+		return -EIO;
+	}
 	wkc_core_instantiate(c->filter->program, i, c->memory);
 	i->owner = (u64)c->filter;
 	i->cpu = c->cpu;
@@ -162,14 +168,15 @@ void wkc_instance_give_back_shadow_stack(struct wkc_cpu *c)
 		c->instance->globals[slot] = c->instance->shadow_sp;
 }
 
-/* An instance that is ready and nobody knows of, or an error with a message. wkc_lock held. */
+/*
+ * An instance that is ready and nobody knows of, or an error with a message. No lock needed, but something
+ * must keep @f: wkc_lock, or a session that is counted.
+ */
 struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg)
 {
-	struct wkc_cpu *c;
+	struct wkc_cpu *c = alloc_instance(f, cpu, msg);
 	int ret;
 
-	lockdep_assert_held(&wkc_lock);
-	c = alloc_instance(f, cpu, msg);
 	if (IS_ERR(c))
 		return c;
 	ret = start_instance(c, msg);
@@ -183,8 +190,10 @@ struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg)
 /* wkc_lock held. 0, or -errno with a message and nothing changed. */
 int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
 {
-	struct wkc_cpu *c = wkc_instance_make(f, cpu, msg);
+	struct wkc_cpu *c;
 
+	lockdep_assert_held(&wkc_lock);
+	c = wkc_instance_make(f, cpu, msg);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
 	smp_store_release(&f->cpus[cpu], c);

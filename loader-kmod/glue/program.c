@@ -126,7 +126,9 @@ static int check_image(const struct wkc_load *req, const struct wkc_image_info *
  * - kfunc: found it through its slot, which was never set or was cleared before a grace period;
  * - reset work: cancelled by wkc_instance_destroy(), and only the kfunc queues it;
  * - ioctls and the hotplug callback: found it under wkc_lock, which is held here;
- * - generated code, and with it its text and rodata: runs inside the kfunc or run_init() only;
+ * - sessions: unload refuses while one is counted, and an open device holds the module at exit;
+ * - generated code, and with it its text and rodata: runs inside the kfunc, run_init() or a session's
+ *   call only;
  * - stubs: their references were dropped; one that lives on holds a number, not a pointer, and
  *   that number's generation is gone.
  */
@@ -295,7 +297,7 @@ int wkc_program_unload(const char *name, char *msg)
 		goto out;
 	}
 	if (f->sessions) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` is being called by %u processes", name, f->sessions);
+		snprintf(msg, WKC_MSG_LEN, "%u open devices have called `%s`; close them first", f->sessions, name);
 		ret = -EBUSY;
 		goto out;
 	}
@@ -321,7 +323,7 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	out->text_bytes = f->image.text_size;
 	out->fuel = f->fuel;
 	out->disabled = READ_ONCE(f->disabled);
-	out->memory_bytes = f->bytes;
+	out->memory_bytes = f->bytes + f->session_bytes;
 	memcpy(out->text_sha256, f->image.text_sha256, sizeof(out->text_sha256));
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		if (!f->cpus[cpu])

@@ -11,13 +11,15 @@
  *	trust_lock		list of keys, the lock flag		trust.c, alone
  *
  * wkc_core_load() verifies signatures, which may load kernel modules, which may wait for a CPU
- * that is coming or going; it is therefore called with none of the first two held.
+ * that is coming or going; it is therefore called with no lock held.
  *
  * Contexts: everything is process context and may sleep, but what is marked "softirq": the kfunc
  * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock but the innermost
  * one of the log's queue (log.c). From the kfunc they run with bottom halves disabled and inside an
- * RCU read side, which is what keeps a filter alive. The helpers, and they alone, also run in process
- * context, preemptibly, while an instance is being made (instance.c); it is not published then.
+ * RCU read side, which is what keeps a filter alive. Generated code and helpers, and they alone, also run
+ * in process context: while an instance is being made (instance.c), and in calls of exports (call.c). No
+ * hook can be in those instances. Generated code never yields; where the kernel does not preempt, the fuel
+ * is what bounds it.
  */
 #ifndef WASMKC_H
 #define WASMKC_H
@@ -55,8 +57,9 @@ struct wkc_trap_entry {
 };
 
 /*
- * One filter on one CPU. Counters are written by this CPU only, in single instructions, so that an
- * interrupt that enters the filter again loses none; any CPU may read them.
+ * One instance: of a filter on one CPU, or of a session (call.c), which uses no counter, no ring and no
+ * reset. Counters are written by this CPU only, in single instructions, so that an interrupt that enters
+ * the filter again loses none; any CPU may read them.
  */
 struct wkc_cpu {
 	struct wkc_instance *instance;	/* in the same allocation */
@@ -100,6 +103,7 @@ struct wkc_filter {
 	size_t bytes;			/* charged for this struct and the image; constant */
 	struct list_head stubs;		/* protected by wkc_lock */
 	u32 sessions;			/* open devices that call it; protected by wkc_lock */
+	size_t session_bytes;		/* charged for their instances; protected by wkc_lock */
 	atomic64_t no_cpu_traps[WKC_TRAP_COUNTERS]; /* traps where no wkc_cpu may be written */
 	struct wkc_cpu *cpus[];		/* nr_cpu_ids; written under wkc_lock, read by anybody */
 };
@@ -137,7 +141,7 @@ int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg);
 void wkc_instance_destroy(struct wkc_filter *f, u32 cpu);
 struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg);
 void wkc_instance_free(struct wkc_cpu *c);
-void wkc_instance_give_back_shadow_stack(struct wkc_cpu *c);	/* softirq */
+void wkc_instance_give_back_shadow_stack(struct wkc_cpu *c);	/* softirq, and call.c */
 void wkc_instance_reset_later(struct wkc_cpu *c);	/* softirq */
 
 /* program.c */
@@ -173,8 +177,7 @@ u64 wkc_stack_limit(u32 grant);
 struct wkc_session;
 struct wkc_session *wkc_session_open(void);
 void wkc_session_close(struct wkc_session *s);
-int wkc_session_call(struct wkc_session *s, struct wkc_call_request *req, const u8 *export, u64 *slots,
-		     struct wkc_trap_record *rec, char *msg);
+int wkc_call_request(struct wkc_session *s, void __user *arg);
 
 /* traps.c */
 const char *wkc_trap_name(u32 code);
@@ -196,6 +199,8 @@ void wkc_log_uninit(void);
 void wkc_stats_read(const struct wkc_filter *f, struct wkc_stats *out);
 
 /* control.c */
+int wkc_need(int cap, const char *what, char *msg);
+int wkc_reply(int ret, const struct wkc_text *text, const char *msg);
 int wkc_control_init(void);
 void wkc_control_uninit(void);
 

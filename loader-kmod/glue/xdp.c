@@ -19,7 +19,7 @@
 #include "wasmkc.h"
 
 /*
- * The lowest stack pointer that a filter called from here may have: @grant bytes below, but
+ * The lowest stack pointer that code called from here may have: @grant bytes below, but
  * WKC_STACK_RESERVE above the end of the stack that is in use, for a frame, a trap and the helpers.
  * On any stack but a task's or the interrupts' the answer refuses every frame.
  */
@@ -162,7 +162,8 @@ __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 						     rcu_read_lock_bh_held());
 	struct wkc_cpu *c;
 
-	if (unlikely(!f || f->handle != handle))
+	/* A handle can be guessed, so that a program without `xdp` can be asked for by whoever may load BPF. */
+	if (unlikely(!f || f->handle != handle || !f->entry_xdp))
 		return XDP_ABORTED;
 	/* Pairs with wkc_instance_create(); what is published is never taken away before f is. */
 	c = smp_load_acquire(&f->cpus[smp_processor_id()]);

@@ -75,13 +75,13 @@ codes! {
     UnknownHook = "unknown-hook", EOPNOTSUPP, "an unknown hook, or no hook at all";
     BadEntry = "bad-entry", EBADMSG, "an entry is not the start of a function that begins with ENDBR64";
     BadFuel = "bad-fuel", EINVAL, "the fuel ceiling is zero or above the ABI's limit";
-    BadMemory = "bad-memory", EINVAL, "the memory's limits contradict each other or the ABI's limit";
+    BadMemory = "bad-memory", EINVAL, "the memory's limits contradict each other or the ABI's limit, or its slots are not its own";
     BadShadowSp = "bad-shadow-sp", EBADMSG, "the shadow-stack pointer is no slot";
-    BadTransfer = "bad-transfer", EBADMSG, "the transfer area lies outside the slots";
+    BadTransfer = "bad-transfer", EBADMSG, "the transfer area lies outside the slots, or where something has its initial value";
     CountMismatch = "count-mismatch", EBADMSG, "the section's size does not match its count in the metadata";
     LimitExceeded = "limit-exceeded", E2BIG, "more than the ABI allows";
     // tables
-    BadExport = "bad-export", EBADMSG, "an export has no such signature, or no room for its values";
+    BadExport = "bad-export", EBADMSG, "an export has no such signature, no room for its values, or a name that is too long";
     BadFunction = "bad-function", EBADMSG, "a function's range is outside .text or not behind the one before";
     BadTrap = "bad-trap", EBADMSG, "a trap site is out of order, outside its function or of an unknown cause";
     BadData = "bad-data", EBADMSG, "a data segment is outside the memory or the section";

@@ -210,13 +210,13 @@ impl<P: Platform> Program<P> {
     pub fn export(&self, name: &str) -> Option<(u64, Signature<'_>)> {
         let strings = &self.tables.strings;
         let row = self.tables.exports.iter().find(|row| strings.get(row.name) == name)?;
-        Some((self.address(row.entry), Signature::parse(strings.get(row.signature))?))
+        Some((self.address(row.entry), Signature::parse(strings.signature(row.signature))?))
     }
 
     /// All exports: names and signatures.
     pub fn exports(&self) -> impl Iterator<Item = (&str, &str)> {
         let strings = &self.tables.strings;
-        self.tables.exports.iter().map(|row| (strings.get(row.name), strings.get(row.signature)))
+        self.tables.exports.iter().map(|row| (strings.get(row.name), strings.signature(row.signature)))
     }
 
     /// The trap site with this return address. Neither allocates nor sleeps.

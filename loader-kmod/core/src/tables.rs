@@ -4,8 +4,8 @@
 
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::limits::{
-    MAX_DATA_SEGMENTS, MAX_EXPORTS, MAX_FUNCTIONS, MAX_MEMORIES, MAX_MEMORY_PAGES, MAX_PASSIVE_SEGMENTS, MAX_SLOTS,
-    MAX_TRAP_SITES, WASM_PAGE,
+    MAX_DATA_SEGMENTS, MAX_EXPORT_NAME, MAX_EXPORT_VALUES, MAX_EXPORTS, MAX_FUNCTIONS, MAX_MEMORIES, MAX_MEMORY_PAGES,
+    MAX_PASSIVE_SEGMENTS, MAX_SLOTS, MAX_TRAP_SITES, WASM_PAGE,
 };
 use wasmkc_abi::object::{
     self as o, DataRow, ExportRow, FuncRow, ImportRow, MemoryRow, Meta, NONE, PassiveRow, TrapRow,
@@ -21,6 +21,9 @@ const MAX_GENERATED_TRAP: u32 = 15;
 
 /// Bytes of a text that are ever shown: more would be work without a limit for whoever reads the trap log.
 const MAX_TEXT: usize = 256;
+
+/// Bytes of the longest signature: letters of parameters and results, a colon between.
+const MAX_SIGNATURE: usize = 2 * MAX_EXPORT_VALUES as usize + 1;
 
 /// Zero-terminated texts.
 ///
@@ -43,11 +46,27 @@ impl Strings {
         offset == 0 || self.0.get(offset as usize).is_some_and(|b| b & 0xc0 != 0x80)
     }
 
+    /// Does the text at `offset` end after `limit` bytes at most?
+    fn ends_within(&self, offset: u32, limit: usize) -> bool {
+        let tail = self.0.get(offset as usize..).unwrap_or_default();
+        offset == 0 || tail.iter().take(limit.saturating_add(1)).any(|b| *b == 0)
+    }
+
     /// The text at `offset`, cut after [`MAX_TEXT`] bytes; empty for 0 and for an offset that [`Self::has`] refuses.
     #[must_use]
     pub fn get(&self, offset: u32) -> &str {
+        self.cut(offset, MAX_TEXT)
+    }
+
+    /// The signature at `offset`, which is no longer than [`MAX_SIGNATURE`] where it was checked.
+    #[must_use]
+    pub fn signature(&self, offset: u32) -> &str {
+        self.cut(offset, MAX_SIGNATURE)
+    }
+
+    fn cut(&self, offset: u32, limit: usize) -> &str {
         let tail = if offset == 0 { None } else { self.0.get(offset as usize..) };
-        let text = tail.and_then(|t| t.get(..MAX_TEXT.min(t.len())).and_then(|t| t.split(|b| *b == 0).next()));
+        let text = tail.and_then(|t| t.get(..limit.min(t.len())).and_then(|t| t.split(|b| *b == 0).next()));
         // a cut inside a character leaves an invalid rest
         text.and_then(|t| t.utf8_chunks().next()).map_or("", |chunk| chunk.valid())
     }
@@ -82,9 +101,10 @@ pub struct Tables {
     pub traps: List<TrapRow>,
     /// Initial values of the first slots; the others are zero.
     pub slots: List<u64>,
-    /// Behind the first; their slots lie within those of an instance and overlap nothing that has a value.
+    /// Behind the first; their slots ascend, lie before the transfer area, and overlap neither each other nor what
+    /// has an initial value nor the shadow-stack pointer.
     pub memories: List<MemoryRow>,
-    /// Their entries start functions; their signatures have letters of types only.
+    /// Their entries start functions; their names and signatures are short enough to be shown whole.
     pub exports: List<ExportRow>,
     /// Inside `.rodata`.
     pub passive: List<PassiveRow>,
@@ -139,7 +159,7 @@ impl Tables {
         let funcs = funcs(s, m, &strings)?;
         let traps = traps(s, m, &funcs, &strings)?;
         let slots = slots(s, m)?;
-        let memories = memories(s, m)?;
+        let memories = memories(s, m, &slots)?;
         let exports = exports(s, m, &strings)?;
         let passive = passive(s, m)?;
         let data = data(s, m, &memories)?;
@@ -217,20 +237,32 @@ fn slots(s: &Sections<'_>, m: &Meta) -> Result<List<u64>, Error> {
     if given > m.slots {
         return Err(Error::in_section(Code::CountMismatch, section));
     }
+    // What arguments of a call overwrite has no initial value.
+    if m.transfer != NONE && given > m.transfer {
+        return Err(Error::in_section(Code::BadTransfer, section));
+    }
     rows(s.slots, section, given, MAX_SLOTS, 8, |b| b.first_chunk().map(|b| u64::from_le_bytes(*b)))
 }
 
-fn memories(s: &Sections<'_>, m: &Meta) -> Result<List<MemoryRow>, Error> {
+/// The code finds a memory's address and sizes in its slots: nothing else may be there.
+fn memories(s: &Sections<'_>, m: &Meta, initial: &[u64]) -> Result<List<MemoryRow>, Error> {
     let section = o::SECTION_MEMORIES;
     let memories = rows(s.memories, section, m.memories, MAX_MEMORIES, MemoryRow::SIZE, MemoryRow::read)?;
-    let mut pages = m.memory_max;
+    let (mut pages, mut free) = (m.memory_max, 0);
+    let last = if m.transfer == NONE { m.slots } else { m.transfer };
     for (i, row) in memories.iter().enumerate() {
         let bad = Error::at(Code::BadMemory, section, i.saturating_mul(MemoryRow::SIZE));
         pages = pages.saturating_add(row.max);
-        let slots = row.slot.checked_add(MEMORY_SLOTS).is_some_and(|end| end <= m.slots);
-        if !slots || row.min > row.max || pages > MAX_MEMORY_PAGES || row.reserved != 0 {
+        let end = row.slot.checked_add(MEMORY_SLOTS).ok_or(bad)?;
+        let own = row.slot..end;
+        let taken = own.clone().any(|slot| initial.get(slot as usize).is_some_and(|value| *value != 0));
+        if row.slot < free || end > last || taken || own.contains(&m.shadow_sp_slot) {
             return Err(bad);
         }
+        if row.min > row.max || pages > MAX_MEMORY_PAGES || row.reserved != 0 {
+            return Err(bad);
+        }
+        free = end;
     }
     Ok(memories)
 }
@@ -243,10 +275,15 @@ fn exports(s: &Sections<'_>, m: &Meta, strings: &Strings) -> Result<List<ExportR
         if !strings.has(row.name) || !strings.has(row.signature) {
             return Err(Error { code: Code::BadString, ..bad });
         }
+        let name = strings.ends_within(row.name, MAX_EXPORT_NAME as usize);
+        if !name || !strings.ends_within(row.signature, MAX_SIGNATURE) {
+            return Err(bad);
+        }
         // arguments and results share the transfer area
         let room = if m.transfer == NONE { 0 } else { m.slots.saturating_sub(m.transfer) as usize };
-        let signature = Signature::parse(strings.get(row.signature)).ok_or(bad)?;
-        if row.reserved != 0 || signature.params.len().max(signature.results.len()) > room {
+        let signature = Signature::parse(strings.signature(row.signature)).ok_or(bad)?;
+        let values = signature.params.len().max(signature.results.len());
+        if row.reserved != 0 || values > room || values > MAX_EXPORT_VALUES as usize {
             return Err(bad);
         }
     }

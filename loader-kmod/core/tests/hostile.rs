@@ -140,11 +140,42 @@ fn callable(x: &mut Object) {
     x.strings.extend(b"add\0i:I\0");
     x.meta.hooks |= o::HOOK_CALL;
     x.meta.exports = 1;
-    x.meta.transfer = 2;
+    x.meta.transfer = 5;
     x.meta.slots = 6;
     x.exports = vec![ExportRow { name: 26, entry: INIT, signature: 30, reserved: 0 }];
     x.meta.memories = 1;
-    x.memories = vec![MemoryRow { slot: 3, min: 1, max: 2, reserved: 0 }];
+    x.memories = vec![MemoryRow { slot: 2, min: 1, max: 2, reserved: 0 }];
+}
+
+/// A third memory behind the second, the transfer area behind it.
+fn two_memories(x: &mut Object) {
+    callable(x);
+    x.meta.memories = 2;
+    x.meta.transfer = 8;
+    x.meta.slots = 9;
+    x.memories.push(MemoryRow { slot: 5, min: 0, max: 0, reserved: 0 });
+}
+
+/// Offset of a new text: `head` and as many letters as make it `len` bytes.
+fn long(x: &mut Object, head: &str, len: usize) -> u32 {
+    let at = x.strings.len() as u32;
+    x.strings.extend(head.bytes().chain(std::iter::repeat_n(b'I', len - head.len())).chain([0]));
+    at
+}
+
+#[test]
+fn as_many_values_as_a_call_takes() {
+    let mut object = Object::default();
+    two_memories(&mut object);
+    object.meta.slots = 8 + 128;
+    let all = "I".repeat(128);
+    object.exports[0].signature = long(&mut object, &format!("{all}:{all}"), 257);
+    object.exports[0].name = long(&mut object, "n", 255);
+    let program = load(&object.elf()).unwrap();
+    let (name, signature) = program.exports().next().unwrap();
+    assert_eq!((name.len(), signature.len()), (255, 257));
+    let (_, signature) = program.export(name).unwrap();
+    assert_eq!((signature.params.len(), signature.results.len()), (128, 128));
 }
 
 #[test]
@@ -166,7 +197,28 @@ spoiled! {
     export_without_room_for_its_values: BadExport, 74, |x| { callable(x); x.meta.transfer = NONE };
     export_with_a_reserved_bit: BadExport, 74, |x| { callable(x); x.exports[0].reserved = 1 };
     export_count_above_the_limit: LimitExceeded, 7, |x| { callable(x); x.meta.exports = u32::MAX };
+    export_name_too_long_to_call: BadExport, 74, |x| { callable(x); x.exports[0].name = long(x, "n", 256) };
+    export_signature_too_long_to_show: BadExport, 74, |x| {
+        callable(x);
+        x.meta.slots = 4000;
+        x.exports[0].signature = long(x, ":", 600)
+    };
+    export_with_more_values_than_a_call_takes: BadExport, 74, |x| {
+        callable(x);
+        x.meta.slots = 4000;
+        x.exports[0].signature = long(x, ":", 130)
+    };
+    transfer_area_over_an_initial_value: BadTransfer, 74, |x| {
+        callable(x);
+        x.slots = vec![0; 6];
+        x.slots[5] = 1
+    };
     further_memory_outside_the_slots: BadMemory, 22, |x| { callable(x); x.memories[0].slot = 4 };
+    further_memory_in_the_transfer_area: BadMemory, 22, |x| { callable(x); x.memories[0].slot = 3 };
+    further_memories_over_each_other: BadMemory, 22, |x| { two_memories(x); x.memories[1].slot = 4 };
+    further_memories_out_of_order: BadMemory, 22, |x| { two_memories(x); x.memories.swap(0, 1) };
+    further_memory_over_an_initial_value: BadMemory, 22, |x| { callable(x); x.slots = vec![1; 3] };
+    further_memory_over_the_shadow_stack_pointer: BadMemory, 22, |x| { callable(x); x.meta.shadow_sp_slot = 4 };
     further_memory_minimum_above_maximum: BadMemory, 22, |x| { callable(x); x.memories[0].min = 3 };
     memories_above_the_limit_together: BadMemory, 22, |x| { callable(x); x.memories[0].max = MAX_MEMORY_PAGES - 1 };
     further_memory_with_a_reserved_bit: BadMemory, 22, |x| { callable(x); x.memories[0].reserved = 1 };

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn wkc_core_export(
     let found = core::str::from_utf8(name).ok().and_then(|name| program.0.export(name));
     let Some((address, signature)) = found else { return -ENOENT };
     *entry = address;
-    // a signature is a text of 256 bytes at most
+    // a signature has at most `MAX_EXPORT_VALUES` of each
     *values = [signature.params.len() as u32, signature.results.len() as u32];
     0
 }

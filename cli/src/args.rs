@@ -125,6 +125,10 @@ fn pages(text: &str) -> Result<u32, String> {
 #[command(after_help = "\
 RSA with 4096 bits, self-signed, for signing code. Keep the key secret; the certificate is for `trust add`.
 
+Every command shows a certificate by its common name and its id, the serial number, which signatures name
+too. Here it is the certificate's subject key identifier as well, by which the kernel names the key in
+`trust list`. A certificate made elsewhere may have two numbers: then `key id` is what `trust list` shows.
+
 Example:
   wasmkc keygen --key my.key --cert my.crt --subject 'Filters of example.org'")]
 pub struct Keygen {

@@ -8,18 +8,16 @@
 
 use crate::error::{Error, Result};
 use crate::output::read_file;
-use openssl::asn1::{Asn1Integer, Asn1Time};
-use openssl::bn::{BigNum, MsbOption};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::bn::BigNum;
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::stack::Stack;
-use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
-};
-use openssl::x509::{X509, X509NameBuilder, X509Ref};
+use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use openssl::x509::{X509, X509Extension, X509NameBuilder, X509Ref};
 use std::path::Path;
 use wasmkc_abi::object::{SIGNATURE_HEADER, SIGNATURE_MAGIC, SIGNATURE_PKCS7};
 
@@ -41,12 +39,11 @@ pub fn generate(subject: &str, days: u32) -> Result<Signer> {
     name.append_entry_by_nid(Nid::COMMONNAME, subject)
         .map_err(|e| Error::from(e).context("the subject").help("1 to 64 characters"))?;
     let name = name.build();
-    let mut serial = BigNum::new()?;
-    serial.rand(159, MsbOption::MAYBE_ZERO, false)?;
+    let id = new_id()?;
 
     let mut cert = X509::builder()?;
     cert.set_version(2)?;
-    cert.set_serial_number(Asn1Integer::from_bn(&serial)?.as_ref())?;
+    cert.set_serial_number(Asn1Integer::from_bn(BigNum::from_slice(&id)?.as_ref())?.as_ref())?;
     cert.set_subject_name(&name)?;
     cert.set_issuer_name(&name)?;
     cert.set_pubkey(&key)?;
@@ -55,12 +52,27 @@ pub fn generate(subject: &str, days: u32) -> Result<Signer> {
     cert.append_extension(BasicConstraints::new().critical().build()?)?;
     cert.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
     cert.append_extension(ExtendedKeyUsage::new().code_signing().build()?)?;
-    let id = SubjectKeyIdentifier::new().build(&cert.x509v3_context(None, None))?;
-    cert.append_extension(id)?;
+    cert.append_extension(subject_key_id(&id)?)?;
     let authority = AuthorityKeyIdentifier::new().keyid(true).build(&cert.x509v3_context(None, None))?;
     cert.append_extension(authority)?;
     cert.sign(&key, MessageDigest::sha256())?;
     Ok(Signer { key, cert: cert.build() })
+}
+
+/// A number that is both serial number and key identifier: 20 bytes as either wants them, the first neither zero
+/// nor with the sign bit, so that DER neither drops nor adds one.
+fn new_id() -> Result<[u8; 20]> {
+    let mut id = [0; 20];
+    openssl::rand::rand_bytes(&mut id)?;
+    id[0] = id[0] & 0x7f | 0x40;
+    Ok(id)
+}
+
+/// The extension `subjectKeyIdentifier`: an OCTET STRING with `id`.
+fn subject_key_id(id: &[u8; 20]) -> Result<X509Extension> {
+    let value = [&[0x04, id.len() as u8][..], id].concat();
+    let value = Asn1OctetString::new_from_bytes(&value)?;
+    Ok(X509Extension::new_from_der(Asn1Object::from_str("2.5.29.14")?.as_ref(), false, &value)?)
 }
 
 impl Signer {

@@ -5,7 +5,8 @@ use crate::commands::audit::audit;
 use crate::error::{Error, Result};
 use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, write_file};
-use crate::sign::{Signer, subject};
+use crate::sign::Signer;
+use crate::signer::Identity;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
@@ -44,7 +45,7 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
             .help("this is a bug of wasmkc; please report it with the filter")
     })?;
     write_file(&output, &bytes, 0o666)?;
-    let signed_by = signer.as_ref().map(|s| subject(s.cert()));
+    let signed_by = signer.as_ref().map(|s| Identity::of(s.cert())).transpose()?;
     let report = Report { output, bytes: bytes.len(), signed_by, description };
     emit(json, &report.value(), || report.text())
 }
@@ -86,7 +87,7 @@ fn options(args: &Build) -> Result<Options> {
 struct Report<'a> {
     output: PathBuf,
     bytes: usize,
-    signed_by: Option<String>,
+    signed_by: Option<Identity>,
     description: Description<'a>,
 }
 
@@ -114,7 +115,7 @@ impl Report<'_> {
             "memory_max": u64::from(m.memory_max) * WASM_PAGE,
             "fuel": m.fuel,
             "author_trusted": m.flags & FLAG_AUTHOR_TRUSTED != 0,
-            "signer": self.signed_by,
+            "signer": self.signed_by.as_ref().map(Identity::value),
         })
     }
 
@@ -139,7 +140,7 @@ impl Report<'_> {
             ("fuel", format!("{} a packet", m.fuel)),
             ("author", author.to_owned()),
             ("audit", "passed".to_owned()),
-            ("signature", self.signed_by.clone().unwrap_or_else(unsigned)),
+            ("signature", self.signed_by.as_ref().map_or_else(unsigned, ToString::to_string)),
         ])
     }
 }

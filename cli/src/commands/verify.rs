@@ -3,7 +3,8 @@
 use crate::args::Verify;
 use crate::error::{Error, Result};
 use crate::output::{emit, read_file};
-use crate::sign::{check, fingerprint, read_cert, subject};
+use crate::sign::{check, fingerprint, read_cert};
+use crate::signer::Identity;
 use serde_json::json;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
 use wasmkc_core::image::split_trailer;
@@ -14,6 +15,7 @@ pub fn run(args: &Verify, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     let trailer = split_trailer(&bytes).map_err(Error::new);
     let cert = trailer.and_then(|t| check(t.data, t.signature, &certs)).map_err(|e| e.context(args.file.display()))?;
-    let value = json!({ "file": args.file, "signer": subject(&cert), "sha256": fingerprint(&cert)? });
-    emit(json, &value, || format!("{}: good signature of {}\n", args.file.display(), subject(&cert)))
+    let identity = Identity::of(&cert)?;
+    let value = json!({ "file": args.file, "signer": identity.value(), "sha256": fingerprint(&cert)? });
+    emit(json, &value, || format!("{}: good signature of {identity}\n", args.file.display()))
 }

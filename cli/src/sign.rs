@@ -7,6 +7,7 @@
 //! attributes, SHA-256, signer named by issuer and serial number.
 
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::output::read_file;
 use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::BigNum;
@@ -79,11 +80,10 @@ impl Signer {
     /// Reads a key and its certificate and checks that they belong together.
     pub fn read(key_path: &Path, cert_path: &Path) -> Result<Self> {
         let bytes = read_file(key_path, MAX_KEY_FILE)?;
-        let key = PKey::private_key_from_pem(&bytes).or_else(|_| PKey::private_key_from_der(&bytes)).map_err(|e| {
-            Error::from(e)
-                .context(format_args!("{} is no private key", key_path.display()))
-                .help("`wasmkc keygen` makes one; PEM and DER are read")
-        })?;
+        // An empty password instead of OpenSSL's question on the terminal.
+        let key = PKey::private_key_from_pem_callback(&bytes, |_| Ok(0))
+            .or_else(|_| PKey::private_key_from_der(&bytes))
+            .map_err(|_| no_key(key_path, &bytes))?;
         if !matches!(key.id(), Id::RSA | Id::EC) {
             return Err(Error::new(format_args!("{} is no RSA or ECDSA key", key_path.display()))
                 .help("the kernel verifies RSA; `wasmkc keygen` makes such a key"));
@@ -122,6 +122,23 @@ impl Signer {
     }
 }
 
+/// Why the file with `bytes` gives no private key.
+fn no_key(path: &Path, bytes: &[u8]) -> Error {
+    let path = path.display();
+    match Kind::of(bytes) {
+        Kind::Certificate => Error::new(format_args!("{path} is no private key, but a certificate"))
+            .help("give it with `--cert`, and here the key that `wasmkc keygen` made with it"),
+        Kind::EncryptedKey => Error::new(format_args!("{path} is a private key with a password"))
+            .help(format_args!("`openssl pkey -in {path} -out PLAIN.key` asks for it and writes the key without")),
+        Kind::Key => Error::new(format_args!("{path} is a damaged private key"))
+            .help("get it again, or make a new pair with `wasmkc keygen`"),
+        Kind::Other => Error::new(format_args!("{path} is no private key"))
+            .help("PEM and DER are read; `wasmkc keygen` makes key and certificate"),
+        kind => Error::new(format_args!("{path} is no private key, but {kind}"))
+            .help("`wasmkc keygen` makes key and certificate"),
+    }
+}
+
 /// `struct module_signature` and the magic for a message of `len` bytes.
 fn trailer(len: usize) -> Vec<u8> {
     let mut header = [0; SIGNATURE_HEADER];
@@ -134,9 +151,13 @@ fn trailer(len: usize) -> Vec<u8> {
 pub fn read_cert(path: &Path) -> Result<X509> {
     let bytes = read_file(path, MAX_KEY_FILE)?;
     X509::from_pem(&bytes).or_else(|_| X509::from_der(&bytes)).map_err(|e| {
-        Error::from(e)
-            .context(format_args!("{} is no certificate", path.display()))
-            .help("X.509 in PEM or DER; `wasmkc keygen` makes one")
+        let what = format!("{} is no certificate", path.display());
+        let help = "a certificate is X.509 in PEM or DER; `wasmkc keygen` makes one";
+        match Kind::of(&bytes) {
+            Kind::Certificate => Error::from(e).context(format_args!("{what} that can be read")).help(help),
+            Kind::Other => Error::new(what).help(help),
+            kind => Error::new(format_args!("{what}, but {kind}")).help(help),
+        }
     })
 }
 

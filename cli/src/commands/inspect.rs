@@ -2,6 +2,7 @@
 
 use crate::args::Inspect;
 use crate::error::{Error, Result};
+use crate::kind::no_object;
 use crate::output::{emit, hex, pairs, read_file, table};
 use crate::signer::{self, Signer};
 use serde_json::{Value, json};
@@ -15,8 +16,7 @@ use wasmkc_core::describe::{Description, describe};
 pub fn run(args: &Inspect, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     let object = describe(&bytes).map_err(|e| {
-        Error::new(format_args!("{}: {e}", args.file.display()))
-            .help("`wasmkc build` makes objects; `readelf -S` reads any ELF file")
+        no_object(&args.file, &bytes).unwrap_or_else(|| Error::new(format_args!("{}: {e}", args.file.display())))
     })?;
     emit(json, &value(&object), || text(&object, args.traps))
 }
@@ -76,7 +76,7 @@ fn value(d: &Description<'_>) -> Value {
         "sections": d.elf.sections().map(|s| json!({
             "name": String::from_utf8_lossy(s.name), "size": s.size,
         })).collect::<Vec<_>>(),
-        "signature": d.signature.map(|s| signature(s)),
+        "signature": d.signature.map(signature),
     })
 }
 

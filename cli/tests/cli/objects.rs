@@ -129,10 +129,72 @@ fn what_is_no_object_is_neither_signed_nor_inspected_nor_audited() {
     let folder = folder();
     folder.write("text.kwo", "this is text");
     fails(&folder, &["sign", "text.kwo", "--key", "ours.key", "--cert", "ours.crt"], "text.kwo");
-    fails(&folder, &["inspect", "text.kwo"], "not an ELF64");
+    fails(&folder, &["inspect", "text.kwo"], "no object");
     fails(&folder, &["audit", "text.kwo"], "no object");
     fails(&folder, &["inspect", "nosuch.kwo"], "nosuch.kwo");
     assert_eq!(folder.read("text.kwo"), b"this is text");
+}
+
+#[test]
+fn what_was_given_for_an_object_is_said() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    let (signed, wasm) = (folder.read("a.kwo"), folder.read("a.wasm"));
+    let object = signed.len() - 700;
+    packets(&folder, "in.pcap", &[&[2]]);
+    for (bytes, with) in [
+        (&signed[..signed.len() - 1], "no signature, or only a part of one"),
+        (&signed[..object], "cut short"),
+        (&signed[..object / 2], "cut short"),
+        (&signed[..100], "cut short"),
+        (&wasm, "no object, but a WebAssembly module"),
+        (&[], "no object, but an empty file"),
+        (&folder.read("ours.crt"), "no object, but a certificate"),
+        (&folder.read("ours.key"), "no object, but a private key"),
+        (&folder.read("in.pcap"), "no object, but a capture"),
+    ] {
+        folder.write("x.kwo", bytes);
+        fails(&folder, &["verify", "x.kwo", "--cert", "ours.crt"], with);
+        fails(&folder, &["sign", "x.kwo", "--key", "ours.key", "--cert", "ours.crt"], with);
+    }
+    fails(&folder, &["inspect", "a.wasm"], "wasmkc build");
+    fails(&folder, &["run", "ours.crt", "--pcap", "in.pcap"], "neither WebAssembly nor an object, but a certificate");
+}
+
+#[test]
+fn a_key_that_is_none_is_said_to_be_something_else() {
+    let folder = folder();
+    let sign = |key: &str, cert: &str, with: &str| {
+        fails(&folder, &["sign", "a.kwo", "--key", key, "--cert", cert], with);
+        let said = stderr(&folder.wasmkc(&["build", "a.wasm", "--sign", key, "--cert", cert]).assert().code(1));
+        assert!(said.contains(with) && !said.contains("OpenSSL") && said.contains("help: "), "{said}");
+    };
+    sign("ours.crt", "ours.crt", "ours.crt is no private key, but a certificate");
+    sign("ours.key", "ours.key", "ours.key is no certificate, but a private key");
+    sign("a.wasm", "ours.crt", "a.wasm is no private key, but a WebAssembly module");
+    sign("nosuch.key", "ours.crt", "there is no such file");
+    let key = openssl::pkey::PKey::private_key_from_pem(&folder.read("ours.key")).unwrap();
+    let cipher = openssl::symm::Cipher::aes_256_cbc();
+    folder.write("locked.key", key.private_key_to_pem_pkcs8_passphrase(cipher, b"word").unwrap());
+    sign("locked.key", "ours.crt", "locked.key is a private key with a password");
+}
+
+#[test]
+fn a_file_or_folder_that_is_not_there_is_said_with_what_to_do() {
+    let folder = folder();
+    folder.write("b.wasm", folder.read("a.wasm"));
+    fails(&folder, &["inspect", "b.kwo"], "help: `wasmkc build b.wasm` makes it");
+    fails(&folder, &["build", "c.wasm"], "there is no such file\nhelp: `ls .`");
+    fails(&folder, &["inspect", "no/c.kwo"], "there is no folder no\nhelp: ");
+    fails(&folder, &["run", "a.wasm", "--pcap", "c.pcap"], "there is no such file\nhelp: ");
+    packets(&folder, "in.pcap", &[&[2]]);
+    for command in
+        [&["build", "a.wasm", "-o", "no/a.kwo"][..], &["run", "a.wasm", "--pcap", "in.pcap", "--out", "no/out.pcap"]]
+    {
+        let said = stderr(&folder.wasmkc(command).assert().code(1));
+        assert!(said.contains(": there is no folder no\nhelp: `mkdir -p` makes it"), "{said}");
+        assert!(!said.contains(".wasmkc-"), "the name of a temporary file: {said}");
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `build`: a WebAssembly filter to an object, audited and signed.
 
 use crate::args::{Author, Build};
-use crate::commands::audit::audit;
 use crate::error::{Error, Result};
 use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, write_file};
@@ -17,7 +16,7 @@ use wasmkc_core::describe::{Description, describe};
 /// Largest WebAssembly file that is read.
 pub const MAX_WASM: u64 = 64 << 20;
 
-/// Compiles, audits, signs, and only then writes.
+/// Compiles and audits, signs, and only then writes.
 pub fn run(args: &Build, json: bool) -> Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("kwo"));
     let options = options(args)?;
@@ -27,7 +26,6 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
     };
     let wasm = read_file(&args.file, MAX_WASM)?;
     let object = compile(&args.file, &wasm, &options)?;
-    audit(&args.file, &object)?;
     let bytes = match &signer {
         Some(signer) => signer.sign(&object)?,
         None => object.clone(),
@@ -50,7 +48,7 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
     emit(json, &report.value(), || report.text())
 }
 
-/// Compiles `wasm`; the words for what is wrong are the compiler's.
+/// Compiles `wasm`, ending with the audit; the words for what is wrong are the compiler's.
 pub fn compile(file: &Path, wasm: &[u8], options: &Options) -> Result<Vec<u8>> {
     wasmkc_compiler::compile(wasm, options).map(|object| object.bytes).map_err(|e| failed(file, &e))
 }

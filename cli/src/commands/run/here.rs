@@ -2,7 +2,6 @@
 
 use super::engine::{Engine, Judgement};
 use crate::args::{Author, Run};
-use crate::commands::audit::audit;
 use crate::commands::build::{self, MAX_WASM};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -107,6 +106,5 @@ fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
         ..wasmkc_compiler::Options::default()
     };
     let object = build::compile(file, wasm, &options)?;
-    audit(file, &object)?;
     Program::load_compiled_here(&object).map_err(|e| Error::new(e).context(file.display()))
 }

@@ -275,6 +275,34 @@ fn run_gives_the_trap_verdict_that_was_asked_for() {
 }
 
 #[test]
+fn traps_fail_a_run_that_was_asked_to_and_are_never_overlooked() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "some.pcap", &[&[2], &[], &[9]]);
+    packets(&folder, "all.pcap", &[&[], &[9]]);
+    packets(&folder, "none.pcap", &[&[2], &[1]]);
+    packets(&folder, "empty.pcap", &[]);
+    let run = |pcap: &str, more: &[&str], code: i32| {
+        let command = [&["run", "a.kwo", "--cert", "ours.crt", "--summary", "--pcap", pcap][..], more].concat();
+        let assert = folder.wasmkc(&command).assert().code(code);
+        assert!(stdout(&assert).contains("packets"), "the summary is printed in any case");
+        stderr(&assert)
+    };
+    assert_eq!(run("some.pcap", &[], 0), "");
+    let said = run("all.pcap", &[], 0);
+    let first = "the first: packet 1, packet-out-of-bounds in first at wasm offset 0x";
+    assert!(said.starts_with("warning: all 2 packets trapped") && said.contains(first), "{said}");
+    let said = run("some.pcap", &["--fail-on-trap"], 1);
+    assert!(said.starts_with("error: 2 of 3 packets trapped; the first: packet 2, packet-out-of"), "{said}");
+    let said = run("all.pcap", &["--fail-on-trap", "--json"], 1);
+    let value: Value = serde_json::from_str(&said).expect("one JSON value");
+    assert!(value["error"].as_str().is_some_and(|e| e.starts_with("2 of 2 packets trapped")), "{said}");
+    for pcap in ["none.pcap", "empty.pcap"] {
+        assert_eq!(run(pcap, &["--fail-on-trap"], 0), "");
+    }
+}
+
+#[test]
 fn run_refuses_an_object_signed_with_an_unknown_key() {
     let folder = folder();
     sign(&folder, "a.kwo", "other");

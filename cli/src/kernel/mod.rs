@@ -33,7 +33,7 @@ pub fn open() -> Result<Device> {
 pub fn open_error(cause: &std::io::Error) -> Error {
     match cause.kind() {
         std::io::ErrorKind::NotFound => Error::new(format_args!("the kernel module is not loaded: no {DEVICE}"))
-            .help("`modprobe wasmkc` as root (or `insmod wasmkc.ko`); `wasmkc doctor` checks what else is needed"),
+            .help("`modprobe wasmkc` as root, once `make install-kmod` has installed it; `wasmkc doctor` checks what else is needed"),
         std::io::ErrorKind::PermissionDenied => {
             Error::new(format_args!("no permission to open {DEVICE}")).help("run this as root")
         }

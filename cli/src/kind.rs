@@ -69,7 +69,9 @@ impl Kind {
             Self::ObjectAndMore | Self::Elf => {
                 "an object that was cut short or damaged is like this: get it again, or build and sign it again"
             }
-            Self::Certificate => "give the object as FILE and the certificate with `--cert`",
+            Self::Certificate => {
+                "give the object as FILE; `wasmkc trust add` takes certificates, `verify` and `run` with `--cert`"
+            }
             Self::Key | Self::EncryptedKey => "give the object as FILE; `wasmkc sign` takes the key with `--key`",
             Self::Capture => "give the object as FILE; `wasmkc run` takes the capture with `--pcap`",
             Self::Empty | Self::Object | Self::Other => "`wasmkc build FILTER.wasm` makes one",

@@ -240,6 +240,15 @@ mod tests {
     }
 
     #[test]
+    fn der_neither_adds_to_an_id_nor_takes_from_it() {
+        for _ in 0..1000 {
+            let id = new_id().unwrap();
+            assert!((0x40..0x80).contains(&id[0]), "{id:x?}");
+        }
+        assert_ne!(new_id().unwrap(), new_id().unwrap());
+    }
+
+    #[test]
     fn a_message_without_signers_is_no_signature() {
         let ours = generate("ours", 10).unwrap();
         let flags = CMSOptions::DETACHED | CMSOptions::BINARY | CMSOptions::PARTIAL;

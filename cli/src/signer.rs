@@ -178,17 +178,15 @@ mod tests {
 
     #[test]
     fn a_new_certificate_has_one_number_in_certificate_message_and_kernel() {
-        for _ in 0..3 {
-            let signer = crate::sign::generate("somebody", 1).unwrap();
-            let identity = Identity::of(signer.cert()).unwrap();
-            assert_eq!((identity.id.len(), &identity.key_id), (40, &identity.id));
-            let text = signer.cert().to_text().unwrap();
-            let authority = String::from_utf8_lossy(&text).to_lowercase().replace(':', "");
-            assert_eq!(authority.matches(&identity.id).count(), 3, "serial, subject's and authority's key id");
-            let kernel = format!("somebody: {}", identity.key_id);
-            assert_eq!(described(&kernel, 128), Some(("somebody", identity.id.as_str())));
-            assert_eq!(identity.to_string(), format!("CN=somebody, id {}", identity.id));
-        }
+        let signer = crate::sign::generate("somebody", 1).unwrap();
+        let identity = Identity::of(signer.cert()).unwrap();
+        assert_eq!((identity.id.len(), &identity.key_id), (40, &identity.id));
+        let text = signer.cert().to_text().unwrap();
+        let text = String::from_utf8_lossy(&text).to_lowercase().replace(':', "");
+        assert_eq!(text.matches(&identity.id).count(), 3, "serial, subject's and authority's key id: {text}");
+        let kernel = format!("somebody: {}", identity.key_id);
+        assert_eq!(described(&kernel, 128), Some(("somebody", identity.id.as_str())));
+        assert_eq!(identity.to_string(), format!("CN=somebody, id {}", identity.id));
     }
 
     #[test]

@@ -25,26 +25,32 @@ help:
 	@echo 'make cli        build/bin/wasmkc'
 	@echo 'make examples   build/examples/*.wasm'
 	@echo 'make scenarios  build/scenarios: what the tests in the VM use'
+	@echo 'make install    wasmkc, its manual and completions, and the module for the running kernel (as root);'
+	@echo '                install-cli, install-kmod: one of them; uninstall removes them. PREFIX, DESTDIR, KERNEL'
 	@echo 'make clean      removes build/ and target/, but for the kernel packages'
 
 setup:
 	@$(STEP) 'what the build needs' scripts/setup
 
-kmod: setup
+# Only what these parts of the build need: setup-cli-kmod
+setup-%:
+	@scripts/setup $(subst -, ,$*)
+
+kmod: setup-kmod-vm
 	@$(STEP) 'kernel module for $(KVER)' $(MAKE) -s -C loader-kmod KVER=$(KVER) O=$(abspath build/kmod)
 
-cli: setup
+cli: setup-cli
 	@$(STEP) 'wasmkc' $(CARGO) build --locked --release -p wasmkc
 	@mkdir -p build/bin && install -C $(RELEASE)/wasmkc build/bin/wasmkc
 
-examples: setup
+examples: setup-examples
 	@$(STEP) 'example filters' examples/build.sh
 
 build: kmod cli examples
 
 # What sends traffic and what writes packets, the module that walks page tables, eBPF programs to compare with; then prepare.sh fills the folder.
-scenarios: build
-	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests --bins
+scenarios: setup build
+	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests -p wkc-traffic --bins
 	@install -C $(RELEASE)/wkc-traffic $(RELEASE)/wkc-packets build/bin
 	@mkdir -p build/wxwalk build/scenarios && cp -u tests/kmod/* build/wxwalk/
 	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk) modules
@@ -58,7 +64,7 @@ scenarios: build
 		KEYS=$(abspath build/scenarios/test.crt)
 
 # The official suite on the host and in the kernel; build/spec.xml and build/spec-kernel.xml are the reports as JUnit XML.
-spec: kmod cli
+spec: setup kmod cli
 	@$(STEP) 'wkc-spec' $(CARGO) build --locked --release -p wasmkc-tests --bin wkc-spec
 	@install -C $(RELEASE)/wkc-spec build/bin
 	@$(STEP) 'official suite on the host' build/bin/wkc-spec --junit build/spec.xml
@@ -67,8 +73,49 @@ spec: kmod cli
 test: scenarios
 	@scripts/test
 
-demo: scenarios
-	@$(STEP) 'demonstration in the VM' vm/run --timeout 300 --dir build/scenarios -- sh /host/demo.sh
+demo: setup-cli-kmod-examples-vm build
+	@$(STEP) 'traffic' $(CARGO) build --locked --release -p wkc-traffic
+	@install -C $(RELEASE)/wkc-traffic build/bin
+	@$(STEP) 'signed filter' tests/prepare-demo.sh
+	@$(STEP) 'demonstration in the VM' vm/run --timeout 300 --dir build/demo -- sh /host/demo.sh
+
+# Below DESTDIR nothing is run: whoever packs the files runs depmod where they are unpacked. Without cargo (sudo), what
+# is built already is installed.
+PREFIX ?= /usr/local
+DESTDIR ?=
+KERNEL ?= $(shell uname -r)
+KMOD_HERE := $(abspath build)/kmod$(if $(filter-out $(KVER),$(KERNEL)),-$(KERNEL))
+UPDATES := $(DESTDIR)/lib/modules/$(KERNEL)/updates
+SHARE := $(DESTDIR)$(PREFIX)/share
+BASH_COMPLETION := $(SHARE)/bash-completion/completions/wasmkc
+ZSH_COMPLETION := $(SHARE)/zsh/site-functions/_wasmkc
+FISH_COMPLETION := $(SHARE)/fish/vendor_completions.d/wasmkc.fish
+HAVE_CARGO := $(shell command -v $(CARGO))
+DEPMOD = $(if $(DESTDIR),:,PATH=$$PATH:/sbin:/usr/sbin depmod $(KERNEL))
+
+install: install-cli install-kmod
+uninstall: uninstall-cli uninstall-kmod
+
+install-cli: $(if $(HAVE_CARGO),cli)
+	install -D -m 755 build/bin/wasmkc $(DESTDIR)$(PREFIX)/bin/wasmkc
+	install -d $(SHARE)/man/man1 $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION))
+	umask 022 && build/bin/wasmkc man $(SHARE)/man/man1
+	umask 022 && build/bin/wasmkc completions bash >$(BASH_COMPLETION)
+	umask 022 && build/bin/wasmkc completions zsh >$(ZSH_COMPLETION)
+	umask 022 && build/bin/wasmkc completions fish >$(FISH_COMPLETION)
+
+install-kmod: $(if $(HAVE_CARGO),setup-kmod)
+	@[ -z '$(HAVE_CARGO)' ] || $(STEP) 'kernel module for $(KERNEL)' $(MAKE) -s -C loader-kmod KVER=$(KERNEL) O=$(KMOD_HERE)
+	install -D -m 644 $(KMOD_HERE)/wasmkc.ko $(UPDATES)/wasmkc.ko
+	$(DEPMOD)
+
+uninstall-cli:
+	rm -f $(DESTDIR)$(PREFIX)/bin/wasmkc $(SHARE)/man/man1/wasmkc.1 $(SHARE)/man/man1/wasmkc-*.1
+	rm -f $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
+
+uninstall-kmod:
+	rm -f $(UPDATES)/wasmkc.ko
+	$(DEPMOD)
 
 clean:
 	@if [ -d loader-kmod/kobj/target ]; then rm -rf loader-kmod/kobj/target; fi
@@ -76,5 +123,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli examples build scenarios spec test demo clean
+.PHONY: help setup kmod cli examples build scenarios spec test demo clean install install-cli install-kmod
+.PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

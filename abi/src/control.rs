@@ -80,7 +80,8 @@ pub struct TrustKey {
     pub description: [u8; 128],
 }
 
-/// A list request: the loader fills `ptr` with up to `capacity` records and sets `count` to how many there are.
+/// A list request: the loader fills `ptr` with up to `capacity` records and sets `count` to how many there are,
+/// which may be more: then whoever asks does so again with room for them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct List {

@@ -125,6 +125,10 @@ fn pages(text: &str) -> Result<u32, String> {
 #[command(after_help = "\
 RSA with 4096 bits, self-signed, for signing code. Keep the key secret; the certificate is for `trust add`.
 
+Every command shows a certificate by its common name and its id, the serial number, which signatures name
+too. Here it is the certificate's subject key identifier as well, by which the kernel names the key in
+`trust list`. A certificate made elsewhere may have two numbers: then `key id` is what `trust list` shows.
+
 Example:
   wasmkc keygen --key my.key --cert my.crt --subject 'Filters of example.org'")]
 pub struct Keygen {
@@ -222,6 +226,7 @@ root, and a program that is attached nowhere. Its counters count them.
 Examples:
   wasmkc run filter.wasm --pcap in.pcap
   wasmkc run filter.kwo --cert my.crt --pcap in.pcap --out passed.pcap --json
+  wasmkc run filter.wasm --pcap in.pcap --summary --fail-on-trap
   wasmkc run --loaded filter --pcap in.pcap
   wasmkc run math.wasm --invoke gcd 12 18")]
 pub struct Run {
@@ -235,7 +240,7 @@ pub struct Run {
     #[arg(long, value_name = "IN", required_unless_present = "invoke")]
     pub pcap: Option<PathBuf>,
     /// Instead of packets: call this exported function with these arguments
-    #[arg(long, num_args = 1.., value_names = ["EXPORT", "ARG"], allow_negative_numbers = true, conflicts_with_all = ["pcap", "loaded", "out", "summary", "time"])]
+    #[arg(long, num_args = 1.., value_names = ["EXPORT", "ARG"], allow_negative_numbers = true, conflicts_with_all = ["pcap", "loaded", "out", "summary", "time", "fail_on_trap"])]
     pub invoke: Vec<String>,
     /// With --invoke: bytes of stack
     #[arg(long, value_name = "BYTES", default_value_t = STACK_CALL, value_parser = clap::value_parser!(u32).range(512..=i64::from(STACK_CALL_MAX)))]
@@ -252,6 +257,9 @@ pub struct Run {
     /// Print the summary only
     #[arg(long)]
     pub summary: bool,
+    /// Fail (exit code 1) if the run of any packet ended in a trap
+    #[arg(long)]
+    pub fail_on_trap: bool,
     /// Print the nanoseconds that each packet took, too
     #[arg(long)]
     pub time: bool,

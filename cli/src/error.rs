@@ -4,6 +4,7 @@
 //! 0 done, 1 failed, 2 wrong usage.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// A failure, ready to be printed.
@@ -42,7 +43,20 @@ impl Error {
 
     /// A failed read or write of `path`.
     pub fn file(doing: &str, path: &Path, cause: &std::io::Error) -> Self {
-        Self::new(format_args!("cannot {doing} {}: {cause}", path.display()))
+        let what = |why: &dyn Display| Self::new(format_args!("cannot {doing} {}: {why}", path.display()));
+        if cause.kind() != ErrorKind::NotFound {
+            return what(cause);
+        }
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let wasm = path.with_extension("wasm");
+        if !folder.exists() {
+            let help = if doing == "write" { "`mkdir -p` makes it" } else { "check how the path is written" };
+            what(&format_args!("there is no folder {}", folder.display())).help(help)
+        } else if path.extension().is_some_and(|e| e == "kwo") && wasm.is_file() {
+            what(&"there is no such file").help(format_args!("`wasmkc build {}` makes it", wasm.display()))
+        } else {
+            what(&"there is no such file").help(format_args!("`ls {}` shows what is there", folder.display()))
+        }
     }
 
     /// Adds what to do.
@@ -98,7 +112,7 @@ impl Error {
 impl From<std::io::Error> for Error {
     /// For writes to the standard output; files go through [`Error::file`].
     fn from(cause: std::io::Error) -> Self {
-        let kind = if cause.kind() == std::io::ErrorKind::BrokenPipe { Kind::ClosedPipe } else { Kind::Failed };
+        let kind = if cause.kind() == ErrorKind::BrokenPipe { Kind::ClosedPipe } else { Kind::Failed };
         Self { kind, ..Self::new(format_args!("cannot write the output: {cause}")) }
     }
 }

@@ -12,6 +12,7 @@ mod capture;
 mod commands;
 mod error;
 mod kernel;
+mod kind;
 mod output;
 mod pins;
 mod policy;

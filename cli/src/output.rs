@@ -95,7 +95,8 @@ pub fn temporary_beside(path: &Path, mode: u32) -> Result<tempfile::NamedTempFil
         .prefix(".wasmkc-")
         .permissions(std::fs::Permissions::from_mode(mode))
         .tempfile_in(directory)
-        .map_err(|e| Error::file("write", path, &e))
+        // The kind alone: the whole names the temporary file.
+        .map_err(|e| Error::file("write", path, &e.kind().into()))
 }
 
 /// Gives a complete file its name.

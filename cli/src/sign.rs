@@ -7,19 +7,18 @@
 //! attributes, SHA-256, signer named by issuer and serial number.
 
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::output::read_file;
-use openssl::asn1::{Asn1Integer, Asn1Time};
-use openssl::bn::{BigNum, MsbOption};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
+use openssl::bn::BigNum;
 use openssl::cms::{CMSOptions, CmsContentInfo};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::stack::Stack;
-use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
-};
-use openssl::x509::{X509, X509NameBuilder, X509Ref};
+use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage};
+use openssl::x509::{X509, X509Extension, X509NameBuilder, X509Ref};
 use std::path::Path;
 use wasmkc_abi::object::{SIGNATURE_HEADER, SIGNATURE_MAGIC, SIGNATURE_PKCS7};
 
@@ -41,12 +40,11 @@ pub fn generate(subject: &str, days: u32) -> Result<Signer> {
     name.append_entry_by_nid(Nid::COMMONNAME, subject)
         .map_err(|e| Error::from(e).context("the subject").help("1 to 64 characters"))?;
     let name = name.build();
-    let mut serial = BigNum::new()?;
-    serial.rand(159, MsbOption::MAYBE_ZERO, false)?;
+    let id = new_id()?;
 
     let mut cert = X509::builder()?;
     cert.set_version(2)?;
-    cert.set_serial_number(Asn1Integer::from_bn(&serial)?.as_ref())?;
+    cert.set_serial_number(Asn1Integer::from_bn(BigNum::from_slice(&id)?.as_ref())?.as_ref())?;
     cert.set_subject_name(&name)?;
     cert.set_issuer_name(&name)?;
     cert.set_pubkey(&key)?;
@@ -55,23 +53,37 @@ pub fn generate(subject: &str, days: u32) -> Result<Signer> {
     cert.append_extension(BasicConstraints::new().critical().build()?)?;
     cert.append_extension(KeyUsage::new().critical().digital_signature().build()?)?;
     cert.append_extension(ExtendedKeyUsage::new().code_signing().build()?)?;
-    let id = SubjectKeyIdentifier::new().build(&cert.x509v3_context(None, None))?;
-    cert.append_extension(id)?;
+    cert.append_extension(subject_key_id(&id)?)?;
     let authority = AuthorityKeyIdentifier::new().keyid(true).build(&cert.x509v3_context(None, None))?;
     cert.append_extension(authority)?;
     cert.sign(&key, MessageDigest::sha256())?;
     Ok(Signer { key, cert: cert.build() })
 }
 
+/// A number that is both serial number and key identifier: 20 bytes as either wants them, the first neither zero
+/// nor with the sign bit, so that DER neither drops nor adds one.
+fn new_id() -> Result<[u8; 20]> {
+    let mut id = [0; 20];
+    openssl::rand::rand_bytes(&mut id)?;
+    id[0] = id[0] & 0x7f | 0x40;
+    Ok(id)
+}
+
+/// The extension `subjectKeyIdentifier`: an OCTET STRING with `id`.
+fn subject_key_id(id: &[u8; 20]) -> Result<X509Extension> {
+    let value = [&[0x04, id.len() as u8][..], id].concat();
+    let value = Asn1OctetString::new_from_bytes(&value)?;
+    Ok(X509Extension::new_from_der(Asn1Object::from_str("2.5.29.14")?.as_ref(), false, &value)?)
+}
+
 impl Signer {
     /// Reads a key and its certificate and checks that they belong together.
     pub fn read(key_path: &Path, cert_path: &Path) -> Result<Self> {
         let bytes = read_file(key_path, MAX_KEY_FILE)?;
-        let key = PKey::private_key_from_pem(&bytes).or_else(|_| PKey::private_key_from_der(&bytes)).map_err(|e| {
-            Error::from(e)
-                .context(format_args!("{} is no private key", key_path.display()))
-                .help("`wasmkc keygen` makes one; PEM and DER are read")
-        })?;
+        // An empty password instead of OpenSSL's question on the terminal.
+        let key = PKey::private_key_from_pem_callback(&bytes, |_| Ok(0))
+            .or_else(|_| PKey::private_key_from_der(&bytes))
+            .map_err(|_| no_key(key_path, &bytes))?;
         if !matches!(key.id(), Id::RSA | Id::EC) {
             return Err(Error::new(format_args!("{} is no RSA or ECDSA key", key_path.display()))
                 .help("the kernel verifies RSA; `wasmkc keygen` makes such a key"));
@@ -110,6 +122,23 @@ impl Signer {
     }
 }
 
+/// Why the file with `bytes` gives no private key.
+fn no_key(path: &Path, bytes: &[u8]) -> Error {
+    let path = path.display();
+    match Kind::of(bytes) {
+        Kind::Certificate => Error::new(format_args!("{path} is no private key, but a certificate"))
+            .help("give it with `--cert`, and here the key that `wasmkc keygen` made with it"),
+        Kind::EncryptedKey => Error::new(format_args!("{path} is a private key with a password"))
+            .help(format_args!("`openssl pkey -in {path} -out PLAIN.key` asks for it and writes the key without")),
+        Kind::Key => Error::new(format_args!("{path} is a damaged private key"))
+            .help("get it again, or make a new pair with `wasmkc keygen`"),
+        Kind::Other => Error::new(format_args!("{path} is no private key"))
+            .help("PEM and DER are read; `wasmkc keygen` makes key and certificate"),
+        kind => Error::new(format_args!("{path} is no private key, but {kind}"))
+            .help("`wasmkc keygen` makes key and certificate"),
+    }
+}
+
 /// `struct module_signature` and the magic for a message of `len` bytes.
 fn trailer(len: usize) -> Vec<u8> {
     let mut header = [0; SIGNATURE_HEADER];
@@ -122,9 +151,13 @@ fn trailer(len: usize) -> Vec<u8> {
 pub fn read_cert(path: &Path) -> Result<X509> {
     let bytes = read_file(path, MAX_KEY_FILE)?;
     X509::from_pem(&bytes).or_else(|_| X509::from_der(&bytes)).map_err(|e| {
-        Error::from(e)
-            .context(format_args!("{} is no certificate", path.display()))
-            .help("X.509 in PEM or DER; `wasmkc keygen` makes one")
+        let what = format!("{} is no certificate", path.display());
+        let help = "a certificate is X.509 in PEM or DER; `wasmkc keygen` makes one";
+        match Kind::of(&bytes) {
+            Kind::Certificate => Error::from(e).context(format_args!("{what} that can be read")).help(help),
+            Kind::Other => Error::new(what).help(help),
+            kind => Error::new(format_args!("{what}, but {kind}")).help(help),
+        }
     })
 }
 
@@ -204,6 +237,15 @@ mod tests {
         assert!(changed.contains("was changed after it was signed"), "{changed}");
         let garbage = check(object, b"garbage", &certs).unwrap_err().render(false);
         assert!(garbage.contains("no PKCS#7"), "{garbage}");
+    }
+
+    #[test]
+    fn der_neither_adds_to_an_id_nor_takes_from_it() {
+        for _ in 0..1000 {
+            let id = new_id().unwrap();
+            assert!((0x40..0x80).contains(&id[0]), "{id:x?}");
+        }
+        assert_ne!(new_id().unwrap(), new_id().unwrap());
     }
 
     #[test]

@@ -90,8 +90,11 @@ pub fn import_hint(module: &str, name: &str) -> String {
     if module == "env" {
         return "; define it, or link what defines it (`--allow-undefined` hides a missing symbol)".to_owned();
     }
-    let names: Vec<_> = known.iter().filter(|(m, _)| *m == module).map(|(_, n)| *n).collect();
-    if names.is_empty() { String::new() } else { format!("; `{module}` has {}", names.join(", ")) }
+    let distances = known.iter().map(|(m, n)| (strsim::damerau_levenshtein(n, name), *m != module, m, n));
+    match distances.min() {
+        Some((distance, _, m, n)) if distance <= 1 + n.len() / 4 => format!("; did you mean `{m}.{n}`?"),
+        _ => "; abi/SPEC.md lists them".to_owned(),
+    }
 }
 
 /// Name of an operator in wasm's text format, from its name in wasmparser (`I32TruncF32S`).
@@ -135,7 +138,10 @@ mod tests {
     fn hints_name_what_was_meant() {
         assert!(import_hint("env", "ktime_ns").contains("kernel.ktime_ns"));
         assert!(import_hint("wasi_snapshot_preview1", "fd_write").contains("WASI"));
-        assert!(import_hint("kernel", "log2").contains("random32"));
+        assert_eq!(import_hint("kernel", "log2"), "; did you mean `kernel.log`?");
+        assert_eq!(import_hint("xdp", "load16be"), "; did you mean `xdp.load16_be`?");
+        assert_eq!(import_hint("kernel", "time"), "; abi/SPEC.md lists them");
+        assert_eq!(import_hint("xdp", "adjust_head"), "; abi/SPEC.md lists them");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::args::Audit;
 use crate::error::{Error, Result};
+use crate::kind::no_object;
 use crate::output::{emit, pairs, read_file};
 use serde_json::json;
 use std::path::Path;
@@ -35,8 +36,9 @@ pub fn run(args: &Audit, json: bool) -> Result<()> {
 /// The audit of `bytes`, its findings as one error.
 pub fn audit(file: &Path, bytes: &[u8]) -> Result<wasmkc_audit::Report> {
     if !bytes.starts_with(b"\x7fELF") {
-        return Err(Error::new(format_args!("{}: no object: it does not begin as an ELF file does", file.display()))
-            .help("`wasmkc build FILTER.wasm` makes one"));
+        return Err(
+            no_object(file, bytes).unwrap_or_else(|| Error::new(format_args!("{} is no object", file.display())))
+        );
     }
     wasmkc_audit::audit(bytes).map_err(|findings| {
         let n = findings.len();

@@ -1,11 +1,11 @@
 //! `build`: a WebAssembly filter to an object, audited and signed.
 
 use crate::args::{Author, Build};
-use crate::commands::audit::audit;
 use crate::error::{Error, Result};
 use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, write_file};
-use crate::sign::{Signer, subject};
+use crate::sign::Signer;
+use crate::signer::Identity;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
@@ -16,7 +16,7 @@ use wasmkc_core::describe::{Description, describe};
 /// Largest WebAssembly file that is read.
 pub const MAX_WASM: u64 = 64 << 20;
 
-/// Compiles, audits, signs, and only then writes.
+/// Compiles and audits, signs, and only then writes.
 pub fn run(args: &Build, json: bool) -> Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("kwo"));
     let options = options(args)?;
@@ -26,7 +26,6 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
     };
     let wasm = read_file(&args.file, MAX_WASM)?;
     let object = compile(&args.file, &wasm, &options)?;
-    audit(&args.file, &object)?;
     let bytes = match &signer {
         Some(signer) => signer.sign(&object)?,
         None => object.clone(),
@@ -44,12 +43,12 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
             .help("this is a bug of wasmkc; please report it with the filter")
     })?;
     write_file(&output, &bytes, 0o666)?;
-    let signed_by = signer.as_ref().map(|s| subject(s.cert()));
+    let signed_by = signer.as_ref().map(|s| Identity::of(s.cert())).transpose()?;
     let report = Report { output, bytes: bytes.len(), signed_by, description };
     emit(json, &report.value(), || report.text())
 }
 
-/// Compiles `wasm`; the words for what is wrong are the compiler's.
+/// Compiles `wasm`, ending with the audit; the words for what is wrong are the compiler's.
 pub fn compile(file: &Path, wasm: &[u8], options: &Options) -> Result<Vec<u8>> {
     wasmkc_compiler::compile(wasm, options).map(|object| object.bytes).map_err(|e| failed(file, &e))
 }
@@ -86,7 +85,7 @@ fn options(args: &Build) -> Result<Options> {
 struct Report<'a> {
     output: PathBuf,
     bytes: usize,
-    signed_by: Option<String>,
+    signed_by: Option<Identity>,
     description: Description<'a>,
 }
 
@@ -114,7 +113,7 @@ impl Report<'_> {
             "memory_max": u64::from(m.memory_max) * WASM_PAGE,
             "fuel": m.fuel,
             "author_trusted": m.flags & FLAG_AUTHOR_TRUSTED != 0,
-            "signer": self.signed_by,
+            "signer": self.signed_by.as_ref().map(Identity::value),
         })
     }
 
@@ -139,7 +138,7 @@ impl Report<'_> {
             ("fuel", format!("{} a packet", m.fuel)),
             ("author", author.to_owned()),
             ("audit", "passed".to_owned()),
-            ("signature", self.signed_by.clone().unwrap_or_else(unsigned)),
+            ("signature", self.signed_by.as_ref().map_or_else(unsigned, ToString::to_string)),
         ])
     }
 }

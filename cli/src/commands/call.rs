@@ -3,7 +3,7 @@
 use crate::args::Call;
 use crate::error::{Error, Result};
 use crate::kernel::device::{Called, Device};
-use crate::kernel::{check_name, explain, open, text};
+use crate::kernel::{check_name, explain, not_loaded, open, text};
 use crate::output::emit;
 use crate::values;
 use serde_json::json;
@@ -35,7 +35,7 @@ pub fn run(args: &Call, json: bool) -> Result<()> {
 fn signature(device: &Device, name: &str, export: &str) -> Result<String> {
     let programs = device.list().map_err(explain)?;
     let Some(program) = programs.iter().find(|p| text(&p.name) == name) else {
-        return Err(Error::new(format_args!("no program `{name}` is loaded")).help("`wasmkc list` shows what is"));
+        return Err(not_loaded(name));
     };
     let exports = device.exports(program.id).map_err(explain)?;
     if let Some(found) = exports.iter().find(|e| text(&e.name) == export) {

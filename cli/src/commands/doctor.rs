@@ -154,7 +154,9 @@ fn module() -> Vec<Check> {
                 (std::io::ErrorKind::NotFound, true) => {
                     "it is loaded but has no device node: is devtmpfs mounted at /dev?"
                 }
-                (std::io::ErrorKind::NotFound, false) => "`modprobe wasmkc` as root (or `insmod wasmkc.ko`)",
+                (std::io::ErrorKind::NotFound, false) => {
+                    "`modprobe wasmkc` as root, once `make install-kmod` has installed it"
+                }
                 (std::io::ErrorKind::PermissionDenied, _) => "run this as root",
                 _ => "load the module anew: `rmmod wasmkc; modprobe wasmkc`",
             };

@@ -2,6 +2,7 @@
 
 use crate::args::Inspect;
 use crate::error::{Error, Result};
+use crate::kind::no_object;
 use crate::output::{emit, hex, pairs, read_file, table};
 use crate::signer::{self, Signer};
 use serde_json::{Value, json};
@@ -15,8 +16,7 @@ use wasmkc_core::describe::{Description, describe};
 pub fn run(args: &Inspect, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     let object = describe(&bytes).map_err(|e| {
-        Error::new(format_args!("{}: {e}", args.file.display()))
-            .help("`wasmkc build` makes objects; `readelf -S` reads any ELF file")
+        no_object(&args.file, &bytes).unwrap_or_else(|| Error::new(format_args!("{}: {e}", args.file.display())))
     })?;
     emit(json, &value(&object), || text(&object, args.traps))
 }
@@ -76,7 +76,7 @@ fn value(d: &Description<'_>) -> Value {
         "sections": d.elf.sections().map(|s| json!({
             "name": String::from_utf8_lossy(s.name), "size": s.size,
         })).collect::<Vec<_>>(),
-        "signature": d.signature.map(|s| json!({ "bytes": s.len(), "signer": signer_text(s), "verified": false })),
+        "signature": d.signature.map(signature),
     })
 }
 
@@ -84,12 +84,10 @@ fn helper_name(number: u32) -> &'static str {
     Helper::by_number(number).map_or("unknown", |h| h.name)
 }
 
-fn signer_text(message: &[u8]) -> String {
-    match signer::of(message) {
-        Some(Signer::Serial { issuer, serial }) => format!("issuer CN={issuer}, serial {serial}"),
-        Some(Signer::KeyId(id)) => format!("key id {id}"),
-        None => "unreadable".into(),
-    }
+/// What `message` says of its signer, by the names that the other commands use.
+fn signature(message: &[u8]) -> Value {
+    let signer = signer::of(message);
+    json!({ "bytes": message.len(), "signer": signer.as_ref().map(Signer::value), "verified": false })
 }
 
 fn memory(m: &Meta) -> String {
@@ -128,8 +126,12 @@ fn text(d: &Description<'_>, with_traps: bool) -> String {
         ("traps", format!("{} sites", t.traps.len())),
         (
             "signature",
-            d.signature
-                .map_or("none".into(), |s| format!("{}, not verified here: `wasmkc verify` does", signer_text(s))),
+            d.signature.map_or("none".into(), |s| {
+                format!(
+                    "{}, not verified here: `wasmkc verify` does",
+                    signer::of(s).map_or("unreadable".into(), |s| s.to_string())
+                )
+            }),
         ),
     ]);
     text.push('\n');

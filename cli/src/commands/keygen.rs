@@ -3,7 +3,8 @@
 use crate::args::Keygen;
 use crate::error::{Error, Result};
 use crate::output::{emit, write_file};
-use crate::sign::{fingerprint, generate, subject};
+use crate::sign::{fingerprint, generate};
+use crate::signer::Identity;
 use serde_json::json;
 
 /// Makes both files, the key first; neither replaces a file unless asked to.
@@ -23,15 +24,16 @@ pub fn run(args: &Keygen, json: bool) -> Result<()> {
     let bytes = if der { cert.to_der()? } else { cert.to_pem()? };
     write_file(&args.key, &signer.key_pem()?, 0o600)?;
     write_file(&args.cert, &bytes, 0o666)?;
+    let identity = Identity::of(cert)?;
     let value = json!({
-        "key": args.key, "cert": args.cert, "subject": subject(cert), "sha256": fingerprint(cert)?,
+        "key": args.key, "cert": args.cert, "subject": identity.subject, "id": identity.id, "key_id": identity.key_id,
+        "sha256": fingerprint(cert)?,
     });
     emit(json, &value, || {
         format!(
-            "key          {} (keep it secret)\ncertificate  {}\nsubject      {}\n",
+            "key          {} (keep it secret)\ncertificate  {}\nsigner       {identity}\n",
             args.key.display(),
             args.cert.display(),
-            subject(cert)
         )
     })
 }

@@ -23,7 +23,7 @@ pub fn run(json: bool) -> Result<()> {
         if rows.is_empty() {
             return "no program is loaded\n".into();
         }
-        let header = ["name", "devices", "state", "on trap", "code", "memory", "instances", "fuel"];
+        let header = ["name", "devices", "state", "on trap", "code bytes", "memory KiB", "instances", "fuel"];
         table(&header, &[4, 5, 6, 7], programs.iter().zip(&rows).map(|(p, row)| line(p, row)))
     })
 }
@@ -80,7 +80,7 @@ fn line(p: &Program, row: &Value) -> Vec<String> {
         state.into(),
         then,
         p.text_bytes.to_string(),
-        p.memory_bytes.to_string(),
+        (p.memory_bytes >> 10).to_string(),
         p.instances.to_string(),
         p.fuel.to_string(),
     ]
@@ -111,7 +111,7 @@ mod tests {
             after_trap: AFTER_TRAP_DISABLE,
             text_bytes: 5,
             instances: 2,
-            memory_bytes: 6,
+            memory_bytes: 6 << 20,
             fuel: 7,
             text_sha256: [0xab; 32],
             disabled: 0,
@@ -123,6 +123,6 @@ mod tests {
         assert_eq!((&row["devices"], &row["gone_devices"]), (&json!(["eth0"]), &json!(["eth1"])));
         assert_eq!((&row["author_trusted"], &row["trap_verdict"]), (&json!(true), &json!("drop")));
         let cells = line(&p, &row);
-        assert_eq!(cells[..4], ["f", "eth0, eth1 (gone)", "attached", "drop, disable after 3"]);
+        assert_eq!(cells[..6], ["f", "eth0, eth1 (gone)", "attached", "drop, disable after 3", "5", "6144"]);
     }
 }

@@ -4,6 +4,7 @@ use crate::args::{Load, LoadOptions, TrapVerdict};
 use crate::error::Result;
 use crate::kernel::device::Device;
 use crate::kernel::{check_name, explain, name_from, open};
+use crate::kind::{Kind, no_object};
 use crate::output::{emit, read_file};
 use crate::policy::{After, Policy};
 use serde_json::json;
@@ -30,6 +31,12 @@ pub fn run(args: &Load, json: bool) -> Result<()> {
 pub fn load(device: &Device, file: &Path, options: &LoadOptions) -> Result<Loaded> {
     let request = request(options)?;
     let object = read_file(file, u64::from(MAX_OBJECT_BYTES))?;
+    // The loader judges objects; what was surely meant for another place is told here.
+    if let Kind::Wasm | Kind::Certificate | Kind::Key | Kind::EncryptedKey | Kind::Capture = Kind::of(&object)
+        && let Some(error) = no_object(file, &object)
+    {
+        return Err(error);
+    }
     let name = match &options.name {
         Some(name) => {
             check_name(name)?;

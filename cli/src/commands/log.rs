@@ -1,8 +1,8 @@
 //! `log`: the last traps of a program.
 
 use crate::args::Log;
-use crate::error::{Error, Result};
-use crate::kernel::{check_name, explain, open, text};
+use crate::error::Result;
+use crate::kernel::{check_name, explain, not_loaded, open, text};
 use crate::output::{emit, table};
 use serde_json::{Value, json};
 use wasmkc_abi::control::TrapRecord;
@@ -15,9 +15,7 @@ pub fn run(args: &Log, json: bool) -> Result<()> {
     let device = open()?;
     let programs = device.list().map_err(explain)?;
     let Some(program) = programs.iter().find(|p| text(&p.name) == args.name) else {
-        return Err(
-            Error::new(format_args!("no program `{}` is loaded", args.name)).help("`wasmkc list` shows what is")
-        );
+        return Err(not_loaded(&args.name));
     };
     let records = device.trap_log(program.id).map_err(explain)?;
     let values: Vec<Value> = records.iter().map(value).collect();

@@ -3,11 +3,12 @@
 use crate::args::Sign;
 use crate::commands::audit::audit;
 use crate::error::{Error, Result};
+use crate::kind::no_object;
 use crate::output::{emit, read_file, write_file};
-use crate::sign::{Signer, subject};
+use crate::sign::Signer;
+use crate::signer::Identity;
 use serde_json::json;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_core::describe::describe;
 use wasmkc_core::error::Code;
 use wasmkc_core::image::split_trailer;
 
@@ -20,10 +21,9 @@ pub fn run(args: &Sign, json: bool) -> Result<()> {
         Err(e) if e.code == Code::Unsigned => &bytes,
         Err(e) => return Err(Error::new(format_args!("{}: {e}", args.file.display()))),
     };
-    describe(object).map_err(|e| {
-        Error::new(format_args!("{}: {e}", args.file.display()))
-            .help("only objects are signed; `wasmkc build` makes them")
-    })?;
+    if let Some(error) = no_object(&args.file, object) {
+        return Err(error);
+    }
     audit(&args.file, object)?;
     let signed = signer.sign(object)?;
     if signed.len() > MAX_OBJECT_BYTES as usize {
@@ -35,10 +35,10 @@ pub fn run(args: &Sign, json: bool) -> Result<()> {
     let output = args.output.as_ref().unwrap_or(&args.file);
     write_file(output, &signed, 0o666)?;
     let replaced = object.len() != bytes.len();
-    let value =
-        json!({ "file": output, "bytes": signed.len(), "signer": subject(signer.cert()), "replaced": replaced });
+    let identity = Identity::of(signer.cert())?;
+    let value = json!({ "file": output, "bytes": signed.len(), "signer": identity.value(), "replaced": replaced });
     emit(json, &value, || {
         let note = if replaced { ", in place of its old signature" } else { "" };
-        format!("signed {} as {}{note}\n", output.display(), subject(signer.cert()))
+        format!("signed {} as {identity}{note}\n", output.display())
     })
 }

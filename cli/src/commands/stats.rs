@@ -2,7 +2,7 @@
 
 use crate::args::Stats;
 use crate::error::Result;
-use crate::kernel::{check_name, explain, open, text};
+use crate::kernel::{check_name, explain, not_loaded, open, text};
 use crate::output::{emit, table};
 use serde_json::{Map, Value, json};
 use wasmkc_abi::control;
@@ -33,6 +33,7 @@ pub fn run(args: &Stats, json: bool) -> Result<()> {
                 Ok(counters) => rows.push(Row { name: name.clone(), cpu, counters }),
                 // listed just now, and unloaded since
                 Err(refused) if args.name.is_none() && refused.errno == libc::ENOENT => break,
+                Err(refused) if refused.errno == libc::ENOENT => return Err(not_loaded(&name)),
                 Err(refused) => return Err(explain(refused).context(format_args!("`{name}`"))),
             }
         }

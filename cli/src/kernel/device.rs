@@ -224,19 +224,29 @@ impl Device {
         Ok(Called::Back { results: slots, fuel: request.fuel_used })
     }
 
-    /// A list request, asked again with more room while there are more records than fitted.
+    /// All records of a list request.
     fn records<T: Plain>(&self, name: &'static str, id: u32) -> Result<Vec<T>> {
-        let mut capacity = 64;
-        loop {
-            let mut records = vec![zeroed::<T>(); capacity as usize];
+        all_records(|records| {
+            let capacity = records.len() as u32;
             let mut list = List { ptr: records.as_mut_ptr() as u64, capacity, count: 0, id, pad: 0 };
             self.call(name, &mut list).map_err(without_text)?;
-            if list.count < capacity || (list.count == capacity && name != "EXPORTS") || capacity >= MAX_RECORDS {
-                records.truncate(list.count as usize);
-                return Ok(records);
-            }
-            capacity = list.count.saturating_add(16).min(MAX_RECORDS);
+            Ok(list.count)
+        })
+    }
+}
+
+/// All records that `fill` puts into a buffer: it gives how many there are, and is asked again with room for so
+/// many if they are more than fitted.
+fn all_records<T: Plain>(mut fill: impl FnMut(&mut [T]) -> Result<u32>) -> Result<Vec<T>> {
+    let mut capacity = 64;
+    loop {
+        let mut records = vec![zeroed::<T>(); capacity as usize];
+        let count = fill(&mut records)?;
+        if count <= capacity || capacity == MAX_RECORDS {
+            records.truncate(count as usize);
+            return Ok(records);
         }
+        capacity = count.min(MAX_RECORDS);
     }
 }
 
@@ -258,6 +268,31 @@ mod tests {
         let refused = device.info().unwrap_err();
         assert_eq!((refused.request, refused.errno), ("INFO", libc::ENOTTY));
         assert_eq!(device.list().unwrap_err().request, "LIST");
+    }
+
+    /// A loader's list of 1, 2, 3... `len`, which grows by `more` before each request after the first.
+    fn read(len: u32, more: u32) -> (Vec<u32>, u32) {
+        let (mut there, mut asked) = (len, 0);
+        let records = all_records(|records: &mut [u32]| {
+            there += if asked == 0 { 0 } else { more };
+            asked += 1;
+            for (to, from) in records.iter_mut().zip(1..=there) {
+                *to = from;
+            }
+            Ok(there)
+        });
+        (records.unwrap(), asked)
+    }
+
+    #[test]
+    fn a_list_is_read_whole_however_long_it_is_and_becomes() {
+        for (len, requests) in [(0, 1), (63, 1), (64, 1), (65, 2), (1000, 2)] {
+            assert_eq!(read(len, 0), ((1..=len).collect(), requests));
+        }
+        assert_eq!(read(64, 1), ((1..=64).collect(), 1));
+        // It grows for as long as we ask, up to a bound.
+        let (records, _) = read(65, 300_000);
+        assert_eq!(records, (1..=MAX_RECORDS).collect::<Vec<_>>());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn open() -> Result<Device> {
 pub fn open_error(cause: &std::io::Error) -> Error {
     match cause.kind() {
         std::io::ErrorKind::NotFound => Error::new(format_args!("the kernel module is not loaded: no {DEVICE}"))
-            .help("`modprobe wasmkc` as root (or `insmod wasmkc.ko`); `wasmkc doctor` checks what else is needed"),
+            .help("`modprobe wasmkc` as root, once `make install-kmod` has installed it; `wasmkc doctor` checks what else is needed"),
         std::io::ErrorKind::PermissionDenied => {
             Error::new(format_args!("no permission to open {DEVICE}")).help("run this as root")
         }
@@ -45,6 +45,7 @@ pub fn open_error(cause: &std::io::Error) -> Error {
 /// The words for a refused request: the loader's own text if it gave one, else the errno's.
 pub fn explain(refused: Refused) -> Error {
     let Refused { request, errno, text } = refused;
+    let help = hint(request, errno, &text);
     let what = match (text.is_empty(), errno) {
         (false, _) => text,
         (true, libc::ENOENT) => "no program of that name is loaded".to_owned(),
@@ -62,17 +63,20 @@ pub fn explain(refused: Refused) -> Error {
         _ => "the loader refuses",
     };
     let error = Error::new(format_args!("{doing}: {what}"));
-    match hint(request, errno) {
+    match help {
         Some(hint) => error.help(hint),
         None => error,
     }
 }
 
-/// What to do about `errno` from `request`.
-fn hint(request: &str, errno: i32) -> Option<&'static str> {
+/// What to do about `errno` from `request`, which the loader has explained by `text`.
+fn hint(request: &str, errno: i32, text: &str) -> Option<&'static str> {
     Some(match (request, errno) {
-        ("TRUST_ADD", libc::EPERM) => {
-            "needs root (CAP_SYS_ADMIN) and keys that are not locked: after `trust lock` only a reload of the module opens them"
+        ("TRUST_ADD", libc::EPERM) if text.contains("keys are locked") => {
+            "detach and unload all programs, then `rmmod wasmkc; modprobe wasmkc`: the module begins unlocked"
+        }
+        ("TRUST_ADD", libc::EPERM) if text.contains("locked down") => {
+            "sign with a key of the system's: `mokutil --import CERT` adds the machine owner's"
         }
         ("HANDLE", libc::EPERM | libc::EACCES) => "run this as root (CAP_NET_ADMIN)",
         (_, libc::EPERM | libc::EACCES) => "run this as root (CAP_SYS_ADMIN)",
@@ -85,7 +89,9 @@ fn hint(request: &str, errno: i32) -> Option<&'static str> {
         ("LOAD", libc::EKEYREJECTED) => {
             "the file was changed after it was signed; build and sign it again, or get it again"
         }
-        ("LOAD", libc::ENODATA) => "the object is not signed: `wasmkc sign FILE --key KEY --cert CERT`",
+        ("LOAD", libc::ENODATA) => {
+            "`wasmkc sign FILE --key KEY --cert CERT`, with a key that `wasmkc trust list` shows"
+        }
         ("LOAD", libc::EBADMSG) => "the file or its signature is damaged; `wasmkc verify FILE --cert CERT` says more",
         ("LOAD", libc::ENOPKG) => {
             "this kernel lacks the signature's algorithm; sign with RSA-4096 and SHA-256 (`wasmkc keygen`)"
@@ -100,6 +106,11 @@ fn hint(request: &str, errno: i32) -> Option<&'static str> {
         (_, libc::ENOTTY) => "the module is of another release: install module and command of one release",
         _ => return None,
     })
+}
+
+/// Program `name` is not there.
+pub fn not_loaded(name: &str) -> Error {
+    Error::new(format_args!("no program `{name}` is loaded")).help("`wasmkc list` shows what is")
 }
 
 /// Checks that `name` is one the loader takes.
@@ -149,6 +160,25 @@ mod tests {
         let refused = Refused { request: "STATS", errno: libc::ENOENT, text: String::new() };
         let text = explain(refused).render(false);
         assert!(text.contains("no program of that name") && text.contains("wasmkc list"), "{text}");
+    }
+
+    #[test]
+    fn a_locked_ring_a_locked_kernel_and_missing_rights_have_different_ways_out() {
+        let said =
+            |text: &str| explain(Refused { request: "TRUST_ADD", errno: libc::EPERM, text: text.into() }).render(false);
+        let ring = said("the trusted keys are locked until the module is loaded again");
+        assert!(ring.contains("rmmod wasmkc") && !ring.contains("root"), "{ring}");
+        let kernel = said("the kernel is locked down: only the system's keys are trusted");
+        assert!(kernel.contains("mokutil") && !kernel.contains("root"), "{kernel}");
+        assert!(said("this needs the capability CAP_SYS_ADMIN").contains("as root"));
+    }
+
+    #[test]
+    fn an_unsigned_object_is_said_to_be_so_once() {
+        let text = "the object is not signed; sign it with `wasmkc sign`";
+        let said = explain(Refused { request: "LOAD", errno: libc::ENODATA, text: text.into() }).render(false);
+        assert_eq!(said.matches("not signed").count(), 1, "{said}");
+        assert!(said.contains("--key KEY --cert CERT"), "{said}");
     }
 
     #[test]

@@ -94,6 +94,27 @@ fn signing_again_replaces_the_signature() {
 }
 
 #[test]
+fn every_command_names_the_signer_by_one_number() {
+    let folder = folder();
+    let json = |arguments: &[&str]| -> Value {
+        let command = [arguments, &["--json"]].concat();
+        serde_json::from_str(&stdout(&folder.wasmkc(&command).assert().success())).expect("one JSON value")
+    };
+    let id = json(&["keygen", "--key", "new.key", "--cert", "new.crt", "--subject", "new"])["id"].clone();
+    assert_eq!(id.as_str().map(str::len), Some(40), "{id}");
+    let (build, sign) = (["build", "a.wasm", "--sign", "new.key"], ["sign", "a.kwo", "--key", "new.key"]);
+    assert_eq!(json(&[&build[..], &["--cert", "new.crt"]].concat())["signer"]["id"], id);
+    assert_eq!(json(&[&sign[..], &["--cert", "new.crt"]].concat())["signer"]["id"], id);
+    assert_eq!(json(&["verify", "a.kwo", "--cert", "new.crt"])["signer"]["id"], id);
+    assert_eq!(json(&["inspect", "a.kwo"])["signature"]["signer"]["id"], id);
+    let shown = format!("CN=new, id {}", id.as_str().unwrap());
+    for command in [&["verify", "a.kwo", "--cert", "new.crt"][..], &["inspect", "a.kwo"]] {
+        let said = stdout(&folder.wasmkc(command).assert().success());
+        assert!(said.contains(&shown), "{command:?}: {said}");
+    }
+}
+
+#[test]
 fn key_and_certificate_must_belong_together() {
     let folder = folder();
     let before = folder.read("a.kwo");
@@ -108,10 +129,72 @@ fn what_is_no_object_is_neither_signed_nor_inspected_nor_audited() {
     let folder = folder();
     folder.write("text.kwo", "this is text");
     fails(&folder, &["sign", "text.kwo", "--key", "ours.key", "--cert", "ours.crt"], "text.kwo");
-    fails(&folder, &["inspect", "text.kwo"], "not an ELF64");
+    fails(&folder, &["inspect", "text.kwo"], "no object");
     fails(&folder, &["audit", "text.kwo"], "no object");
     fails(&folder, &["inspect", "nosuch.kwo"], "nosuch.kwo");
     assert_eq!(folder.read("text.kwo"), b"this is text");
+}
+
+#[test]
+fn what_was_given_for_an_object_is_said() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    let (signed, wasm) = (folder.read("a.kwo"), folder.read("a.wasm"));
+    let object = signed.len() - 700;
+    packets(&folder, "in.pcap", &[&[2]]);
+    for (bytes, with) in [
+        (&signed[..signed.len() - 1], "no signature, or only a part of one"),
+        (&signed[..object], "cut short"),
+        (&signed[..object / 2], "cut short"),
+        (&signed[..100], "cut short"),
+        (&wasm, "no object, but a WebAssembly module"),
+        (&[], "no object, but an empty file"),
+        (&folder.read("ours.crt"), "no object, but a certificate"),
+        (&folder.read("ours.key"), "no object, but a private key"),
+        (&folder.read("in.pcap"), "no object, but a capture"),
+    ] {
+        folder.write("x.kwo", bytes);
+        fails(&folder, &["verify", "x.kwo", "--cert", "ours.crt"], with);
+        fails(&folder, &["sign", "x.kwo", "--key", "ours.key", "--cert", "ours.crt"], with);
+    }
+    fails(&folder, &["inspect", "a.wasm"], "wasmkc build");
+    fails(&folder, &["run", "ours.crt", "--pcap", "in.pcap"], "neither WebAssembly nor an object, but a certificate");
+}
+
+#[test]
+fn a_key_that_is_none_is_said_to_be_something_else() {
+    let folder = folder();
+    let sign = |key: &str, cert: &str, with: &str| {
+        fails(&folder, &["sign", "a.kwo", "--key", key, "--cert", cert], with);
+        let said = stderr(&folder.wasmkc(&["build", "a.wasm", "--sign", key, "--cert", cert]).assert().code(1));
+        assert!(said.contains(with) && !said.contains("OpenSSL") && said.contains("help: "), "{said}");
+    };
+    sign("ours.crt", "ours.crt", "ours.crt is no private key, but a certificate");
+    sign("ours.key", "ours.key", "ours.key is no certificate, but a private key");
+    sign("a.wasm", "ours.crt", "a.wasm is no private key, but a WebAssembly module");
+    sign("nosuch.key", "ours.crt", "there is no such file");
+    let key = openssl::pkey::PKey::private_key_from_pem(&folder.read("ours.key")).unwrap();
+    let cipher = openssl::symm::Cipher::aes_256_cbc();
+    folder.write("locked.key", key.private_key_to_pem_pkcs8_passphrase(cipher, b"word").unwrap());
+    sign("locked.key", "ours.crt", "locked.key is a private key with a password");
+}
+
+#[test]
+fn a_file_or_folder_that_is_not_there_is_said_with_what_to_do() {
+    let folder = folder();
+    folder.write("b.wasm", folder.read("a.wasm"));
+    fails(&folder, &["inspect", "b.kwo"], "help: `wasmkc build b.wasm` makes it");
+    fails(&folder, &["build", "c.wasm"], "there is no such file\nhelp: `ls .`");
+    fails(&folder, &["inspect", "no/c.kwo"], "there is no folder no\nhelp: ");
+    fails(&folder, &["run", "a.wasm", "--pcap", "c.pcap"], "there is no such file\nhelp: ");
+    packets(&folder, "in.pcap", &[&[2]]);
+    for command in
+        [&["build", "a.wasm", "-o", "no/a.kwo"][..], &["run", "a.wasm", "--pcap", "in.pcap", "--out", "no/out.pcap"]]
+    {
+        let said = stderr(&folder.wasmkc(command).assert().code(1));
+        assert!(said.contains(": there is no folder no\nhelp: `mkdir -p` makes it"), "{said}");
+        assert!(!said.contains(".wasmkc-"), "the name of a temporary file: {said}");
+    }
 }
 
 #[test]
@@ -141,7 +224,7 @@ fn inspect_shows_tables_and_signer() {
     assert_eq!(value["imports"][0]["name"], "cpu");
     assert_eq!(value["memory"]["max_pages"], 2);
     assert!(value["functions"].as_array().is_some_and(|f| f.iter().any(|f| f["name"] == "first")), "{said}");
-    assert!(value["signature"]["signer"].as_str().is_some_and(|s| s.contains("CN=ours")), "{said}");
+    assert_eq!(value["signature"]["signer"]["issuer"], "CN=ours", "{said}");
 }
 
 #[test]
@@ -189,6 +272,34 @@ fn run_gives_the_trap_verdict_that_was_asked_for() {
     let said = stdout(&folder.wasmkc(&command).assert().success());
     assert!(said.contains("3 packets: 3 drop") && said.contains("disabled"), "{said}");
     assert!(!said.contains("verdict  "), "{said}");
+}
+
+#[test]
+fn traps_fail_a_run_that_was_asked_to_and_are_never_overlooked() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "some.pcap", &[&[2], &[], &[9]]);
+    packets(&folder, "all.pcap", &[&[], &[9]]);
+    packets(&folder, "none.pcap", &[&[2], &[1]]);
+    packets(&folder, "empty.pcap", &[]);
+    let run = |pcap: &str, more: &[&str], code: i32| {
+        let command = [&["run", "a.kwo", "--cert", "ours.crt", "--summary", "--pcap", pcap][..], more].concat();
+        let assert = folder.wasmkc(&command).assert().code(code);
+        assert!(stdout(&assert).contains("packets"), "the summary is printed in any case");
+        stderr(&assert)
+    };
+    assert_eq!(run("some.pcap", &[], 0), "");
+    let said = run("all.pcap", &[], 0);
+    let first = "the first: packet 1, packet-out-of-bounds in first at wasm offset 0x";
+    assert!(said.starts_with("warning: all 2 packets trapped") && said.contains(first), "{said}");
+    let said = run("some.pcap", &["--fail-on-trap"], 1);
+    assert!(said.starts_with("error: 2 of 3 packets trapped; the first: packet 2, packet-out-of"), "{said}");
+    let said = run("all.pcap", &["--fail-on-trap", "--json"], 1);
+    let value: Value = serde_json::from_str(&said).expect("one JSON value");
+    assert!(value["error"].as_str().is_some_and(|e| e.starts_with("2 of 2 packets trapped")), "{said}");
+    for pcap in ["none.pcap", "empty.pcap"] {
+        assert_eq!(run(pcap, &["--fail-on-trap"], 0), "");
+    }
 }
 
 #[test]

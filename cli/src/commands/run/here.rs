@@ -2,9 +2,9 @@
 
 use super::engine::{Engine, Judgement};
 use crate::args::{Author, Run};
-use crate::commands::audit::audit;
 use crate::commands::build::{self, MAX_WASM};
 use crate::error::{Error, Result};
+use crate::kind::Kind;
 use crate::output::read_file;
 use crate::policy::{After, Policy};
 use crate::sign::{check, read_cert};
@@ -71,7 +71,11 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
         if !args.certs.is_empty() {
             return Err(Error::usage(format_args!("`--cert` is for objects, but {name} is none")));
         }
-        return compile(file, args, &bytes);
+        return match Kind::of(&bytes) {
+            Kind::Wasm | Kind::Other => compile(file, args, &bytes),
+            kind => Err(Error::new(format_args!("{name} is neither WebAssembly nor an object, but {kind}"))
+                .help("give a FILTER.wasm, or an object that `wasmkc build` made of one")),
+        };
     }
     if args.author.is_some() {
         return Err(Error::usage(format_args!("`--author` is for WebAssembly, but {name} is an object")));
@@ -102,6 +106,5 @@ fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
         ..wasmkc_compiler::Options::default()
     };
     let object = build::compile(file, wasm, &options)?;
-    audit(file, &object)?;
     Program::load_compiled_here(&object).map_err(|e| Error::new(e).context(file.display()))
 }

@@ -9,7 +9,7 @@ use crate::attach;
 use crate::error::{Error, Result};
 use crate::kernel::bpf::{TEST_RUN_MAX, TEST_RUN_MIN, test_run};
 use crate::kernel::device::Device;
-use crate::kernel::{check_name, explain, open, text};
+use crate::kernel::{check_name, explain, not_loaded, open, text};
 use std::os::fd::{AsFd, OwnedFd};
 use wasmkc_abi::control::{Program, Stats};
 use wasmkc_abi::trap::TrapCode;
@@ -51,7 +51,7 @@ impl Loaded {
 fn idle(device: &Device, name: &str) -> Result<Program> {
     let programs = device.list().map_err(explain)?;
     let Some(program) = programs.into_iter().find(|p| text(&p.name) == name) else {
-        return Err(Error::new(format_args!("no program `{name}` is loaded")).help("`wasmkc list` shows what is"));
+        return Err(not_loaded(name));
     };
     if program.attached > 0 {
         return Err(Error::new(format_args!("`{name}` is attached, so its counters move by themselves")).help(

@@ -38,6 +38,7 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
         writeln!(out, "{:>8} {:>6}  {:8} {:>8}  {time}trap", "packet", "len", "verdict", "fuel")?;
     }
     let mut counters = Counters::default();
+    let mut first_trap = None;
     let (mut index, mut cut_short, mut left_out) = (0u64, 0u64, 0u64);
     while let Some(mut packet) = capture.next()? {
         index += 1;
@@ -47,6 +48,9 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
             left_out += 1;
             continue;
         };
+        if let (None, Some(trap)) = (&first_trap, &judgement.trap) {
+            first_trap = Some(format!("packet {index}, {trap}"));
+        }
         counters.count(judgement.verdict, judgement.trap.as_ref().map(|t| t.code), judgement.fuel);
         if !args.summary {
             let words = if json { line_json } else { line };
@@ -66,7 +70,24 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
     if left_out > 0 {
         eprintln!("warning: {left_out} packets were left out: {}", engine.limits());
     }
-    print(&summary(&counters, engine.disabled(), json))
+    print(&summary(&counters, engine.disabled(), json))?;
+    match first_trap {
+        Some(first) => trapped(&counters, &first, args.fail_on_trap),
+        None => Ok(()),
+    }
+}
+
+/// Says that packets trapped, where that was asked for or no packet did anything else.
+fn trapped(counters: &Counters, first: &str, fail: bool) -> Result<()> {
+    let (traps, packets) = (counters.all_traps(), counters.packets());
+    if fail {
+        return Err(Error::new(format_args!("{traps} of {packets} packets trapped; the first: {first}"))
+            .help("run it without --summary to see each trap"));
+    }
+    if traps == packets {
+        eprintln!("warning: all {packets} packets trapped, the filter judged none; the first: {first}");
+    }
+    Ok(())
 }
 
 /// The filter's own log goes to the standard error, as the kernel's goes to its log.

@@ -51,7 +51,7 @@ build: kmod cli examples
 # What sends traffic and what writes packets, the module that walks page tables, eBPF programs to compare with; then prepare.sh fills the folder.
 scenarios: setup build
 	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests -p wkc-traffic --bins
-	@install -C $(RELEASE)/wkc-traffic $(RELEASE)/wkc-packets build/bin
+	@install -C $(addprefix $(RELEASE)/wkc-,traffic packets control wat) build/bin
 	@mkdir -p build/wxwalk build/scenarios && cp -u tests/kmod/* build/wxwalk/
 	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk) modules
 	@for source in tests/ebpf/*.c; do \

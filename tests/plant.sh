@@ -1,7 +1,7 @@
 #!/bin/sh
 # Plants instructions that raise exceptions into compiled filters and signs them with the kernel's sign-file ($1),
 # which does not audit as `wasmkc sign` does: what a loader faces when audit or signer have failed.
-# Fills build/scenarios/fault-*.kwo. Needs build/bin/wasmkc and the keys that prepare.sh makes.
+# Fills build/scenarios/fault-*.kwo. Needs build/bin/{wasmkc,wkc-wat} and the keys that prepare.sh makes.
 set -eu
 cd "$(dirname "$0")/.."
 sign_file=$1
@@ -11,7 +11,7 @@ trap 'rm -rf "$temporary"' EXIT
 
 # plant FILTER NAME BYTES: five bytes, in octal, in the place of `xor eax, 0x12345678` in FILTER.
 plant() {
-	wat2wasm "tests/filters/faults/$1.wat" -o "$temporary/filter.wasm"
+	build/bin/wkc-wat "tests/filters/faults/$1.wat" "$temporary/filter.wasm"
 	build/bin/wasmkc build "$temporary/filter.wasm" -o "$out/$2.kwo" --name "$2" >/dev/null
 	at=$(LC_ALL=C grep -obUaP '\x35\x78\x56\x34\x12' "$out/$2.kwo" | head -n 1 | cut -d: -f1)
 	[ -n "$at" ] || { echo "plant: no place for $2 in the code of $1" >&2 && exit 1; }
@@ -25,4 +25,5 @@ plant in-callee fault-ud2 '\017\013\220\220\220'
 plant in-callee fault-int3 '\314\220\220\220\220'
 plant in-callee fault-division '\061\322\367\362\220'
 plant in-callee fault-lldt '\017\000\320\220\220'
+plant deep fault-deep '\017\013\220\220\220'
 plant in-init fault-in-init '\017\013\220\220\220'

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Fills build/scenarios, which the VM sees as /host: scenarios, traffic sender, keys, and every filter of
 # examples/ and tests/filters compiled, audited and signed; then the files that must be refused.
-# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets}, build/examples/*.wasm and the kernel's sign-file ($1).
+# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets,wkc-control,wkc-wat}, build/examples/*.wasm and the kernel's sign-file ($1).
 set -eu
 cd "$(dirname "$0")/.."
 sign_file=$1
 out=build/scenarios
 wasmkc=build/bin/wasmkc
 mkdir -p "$out"
-cp tests/vm/*.sh build/bin/wkc-traffic build/bin/wkc-packets "$out"
+cp tests/vm/*.sh build/bin/wkc-traffic build/bin/wkc-packets build/bin/wkc-control "$out"
 for key in test other; do
 	[ -f "$out/$key.key" ] || $wasmkc keygen --key "$out/$key.key" --cert "$out/$key.crt" --subject "wasmkc $key key"
 done
@@ -32,7 +32,7 @@ trap 'rm -rf "$temporary"' EXIT
 : >"$out/traps.list"
 for wat in tests/filters/*.wat; do
 	name=$(basename "$wat" .wat)
-	wat2wasm "$wat" -o "$out/$name.wasm"
+	build/bin/wkc-wat "$wat" "$out/$name.wasm"
 	build "$out/$name.wasm" "$name"
 	# The trap that its comment promises; bound.sh and traps.sh try every line.
 	sed -n "s/^;;.*Trap: \([a-z-]*\)\$/$name \1/p" "$wat" >>"$out/traps.list"
@@ -40,7 +40,7 @@ done
 # 60,000 operators are within the fuel of a packet; 300,000 are not, and are told so before the first of them.
 for count in 12000 60000; do
 	straight_line $count >"$temporary/straight-line-$count.wat"
-	wat2wasm "$temporary/straight-line-$count.wat" -o "$temporary/straight-line-$count.wasm"
+	build/bin/wkc-wat "$temporary/straight-line-$count.wat" "$temporary/straight-line-$count.wasm"
 	build "$temporary/straight-line-$count.wasm" "straight-line-$count"
 done
 # dear TEXT [FUNCTIONS]: TEXT fifty times in an endless loop, beside a table of FUNCTIONS functions.
@@ -62,15 +62,24 @@ dear() {
 	dear '(call_indirect (type $t) (global.get $index))' 4000 >"$temporary/dear-indirect-calls.wat"
 }
 for name in dear-fills dear-popcnt dear-indirect-calls; do
-	wat2wasm "$temporary/$name.wat" -o "$temporary/$name.wasm"
+	build/bin/wkc-wat "$temporary/$name.wat" "$temporary/$name.wasm"
 	build "$temporary/$name.wasm" "$name"
 done
 # What only a scenario uses: the wasm stays away, as same.sh compares every one that is there.
 for wat in tests/filters/races/*.wat tests/filters/callable/*.wat; do
 	name=$(basename "$wat" .wat)
-	wat2wasm "$wat" -o "$temporary/$name.wasm"
+	build/bin/wkc-wat "$wat" "$temporary/$name.wasm"
 	build "$temporary/$name.wasm" "$name"
 done
+# As many exports as there may be, with the longest names.
+awk 'BEGIN {
+	for (i = 0; i < 250; i++) tail = tail "x"
+	print "(module (func $f (result i32) i32.const 1)"
+	for (i = 0; i < 4096; i++) printf "(export \"e%04d%s\" (func $f))\n", i, tail
+	print ")"
+}' >"$temporary/many.wat"
+build/bin/wkc-wat "$temporary/many.wat" "$temporary/many.wasm"
+build "$temporary/many.wasm" many
 # bound.sh's control: a loop with a hundred times the fuel.
 build "$out/endless-loop.wasm" long-loop --fuel 10000000
 for name in l4drop drop-port; do

@@ -24,6 +24,12 @@ fault fault-ud2
 fault fault-int3
 fault fault-division
 fault fault-lldt
+# In a call, which has more stack than a packet: the frames of 400 calls lie between the exception and the way out.
+ok "fault-deep: load" wasmkc load /host/fault-deep.kwo
+fails_with "fault-deep: the call fails" "is disabled" wasmkc call fault-deep deep 400 --stack 8192
+fails_with "fault-deep: so does the next" "is disabled" wasmkc call fault-deep deep 0
+equal "fault-deep: one exception" "$(dmesg | grep -c 'wasmkc fault-deep: disabled: exception')" 1
+ok "fault-deep: unload" wasmkc unload fault-deep
 fails_with "fault-in-init: the load fails and says why" "raised an exception" wasmkc load /host/fault-in-init.kwo
 ok "the good filter works" on_dst wasmkc attach drop-port --dev vdst
 before=$(udp_arrived)

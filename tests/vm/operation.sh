@@ -38,6 +38,10 @@ fails_with "CAP_NET_ADMIN alone: trust add" "needs the capability CAP_SYS_ADMIN"
 fails_with "CAP_NET_ADMIN alone: trust lock" "CAP_SYS_ADMIN" only +net_admin wasmkc trust lock
 ok "CAP_NET_ADMIN alone: no key was added" sh -c 'wasmkc trust list | grep "test key" && ! wasmkc trust list | grep "other key"'
 ok "CAP_SYS_ADMIN alone: load" only +sys_admin wasmkc load /host/pass.kwo
+ok "CAP_SYS_ADMIN alone: load what can be called" only +sys_admin wasmkc load /host/math.kwo
+fails_with "CAP_NET_ADMIN alone: call" "needs the capability CAP_SYS_ADMIN" only +net_admin wasmkc call math add 1 2
+ok "CAP_SYS_ADMIN alone: call" only +sys_admin wasmkc call math add 1 2
+ok "CAP_SYS_ADMIN alone: unload it" only +sys_admin wasmkc unload math
 fails_with "CAP_NET_ADMIN alone: unload" "needs the capability CAP_SYS_ADMIN" only +net_admin wasmkc unload pass
 fails_with "CAP_SYS_ADMIN alone: attach" "needs the capability CAP_NET_ADMIN" only +sys_admin wasmkc attach pass --dev lo --mode generic
 ok "both: attach" only +sys_admin,+net_admin wasmkc attach pass --dev lo --mode generic

@@ -2,7 +2,7 @@
 //!
 //! One function a command, each with the part of `union bpf_attr` (include/uapi/linux/bpf.h) that it
 //! needs as a `repr(C)` struct. Structs are as long as their last field that is used; the kernel takes
-//! the rest for zero. No policy here: [`crate::attach`] says in which order they are called.
+//! the rest for zero. No policy here: the command's `attach.rs` says in which order they are called.
 #![allow(unsafe_code, reason = "this is one of the two seam files of the command")]
 
 use std::ffi::CString;

@@ -1,11 +1,9 @@
 //! What the command needs of the running kernel, and the words for what it refuses.
 //!
-//! `device` and `bpf` are the only files of the command with unsafe code.
+//! The seams themselves are a library (`lib.rs`), which the tests use too.
 
-pub mod bpf;
-/// The seam to `/dev/wasmkc` is a library, which the tests use too.
-pub use wasmkc_device as device;
-pub use wasmkc_device::text;
+pub use wasmkc_kernel::device::text;
+pub use wasmkc_kernel::{bpf, device};
 
 use crate::error::{Error, Result};
 use device::{Device, Refused};

@@ -8,7 +8,7 @@ use wasmkc_abi::{
     trap::TrapCode,
     verdict::Verdict,
 };
-use wasmkc_device::{Called, Device, Refused};
+use wasmkc_kernel::device::{Called, Device, Refused};
 
 use super::{
     plan::Plan,

@@ -91,7 +91,7 @@ pub struct List {
     pub capacity: u32,
     /// Records there are.
     pub count: u32,
-    /// `TRAP_LOG`: program id; otherwise zero.
+    /// `TRAP_LOG`, `EXPORTS`: program id; otherwise zero.
     pub id: u32,
     /// Zero.
     pub pad: u32,
@@ -130,7 +130,7 @@ pub struct Load {
     pub text: Text,
 }
 
-/// `UNLOAD`: by name. EBUSY while a stub of it is held by anybody. CAP_SYS_ADMIN.
+/// `UNLOAD`: by name. EBUSY while a stub of it is held by anybody, or an open device has called it. CAP_SYS_ADMIN.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unload {

@@ -48,7 +48,7 @@ int wkc_core_load(const u8 *object, size_t len, struct wkc_program **out,
 void wkc_core_free(struct wkc_program *p);
 /*
  * Fills the instance's memory fields, slots, passive lengths and data segments. @memory is
- * memory_max pages of zeroes. Never sleeps, never touches busy, owner or cpu.
+ * memory_max pages of zeroes. Never sleeps, never touches owner or cpu.
  */
 void wkc_core_instantiate(const struct wkc_program *p, struct wkc_instance *i, u8 *memory);
 /* Entry and numbers of parameters and results of an export; -ENOENT. Any context. */

@@ -17,7 +17,7 @@ __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 
 /*
  * The instance's CPU. At the hook it is the one that runs; at load it is the one that the
- * instance is being made for, whichever runs the loader.
+ * instance is being made for, whichever runs the loader; in a call the one that the call began on.
  */
 __u32 wkc_helper_cpu(struct wkc_call *call)
 {

@@ -138,7 +138,7 @@ impl<P: Platform> Program<P> {
         }
     }
 
-    /// Makes an instance: fills its block (all but owner, busy and CPU, which are the caller's) and copies
+    /// Makes an instance: fills its block (all but owner and CPU, which are the caller's) and copies
     /// the active segments into zeroed `memory`. Neither allocates nor sleeps.
     ///
     /// # Errors

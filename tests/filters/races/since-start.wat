@@ -1,6 +1,7 @@
 ;; Drops the first two datagrams after its start and passes the others, so a start shows in the verdicts.
 ;; A datagram to port 6666 spoils the memory and traps. Memory, global and data segment must agree:
-;; an instance that was started anew by half gives a number that is no verdict.
+;; an instance that was started anew by half gives a number that is no verdict. `seen` is called: in an instance of
+;; the caller's own no packet was seen.
 (module
   (import "xdp" "len" (func $len (result i32)))
   (import "xdp" "load8" (func $load8 (param i32) (result i32)))
@@ -8,6 +9,7 @@
   (memory 1)
   (data (i32.const 16) "\05")
   (global $seen (mut i32) (i32.const 0))
+  (func (export "seen") (result i32) (global.get $seen))
   (func (export "xdp") (result i32)
     (if (i32.lt_u (call $len) (i32.const 42)) (then (return (i32.const 2))))
     (if (i32.ne (call $load16 (i32.const 12)) (i32.const 0x0800)) (then (return (i32.const 2))))

@@ -1,12 +1,13 @@
 //! What an intermediate stage makes of a module, as text.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::fmt::Write;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use wasmkc_abi::trap::TrapCode;
 
 use crate::{
-    CompileError, Options, emit::Image, isa, limits, lines::Lines, module::Module, object, parse, pipeline, translate,
+    CompileError, Options, emit::Image, isa, limits, lines::Lines, module::Module, object, parse, pipeline,
+    translate::Translation,
 };
 
 /// Which stage to show.
@@ -34,8 +35,12 @@ pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, Com
 
 fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
     let isa = isa::x86_64()?;
-    let functions = translate::translate(module, options, &BTreeSet::new(), &*isa)?;
-    Ok(functions.iter().map(|f| format!("{:?}:\n{}\n", f.symbol, f.clif.display())).collect())
+    let mut translation = Translation::new(module, options, &*isa);
+    let mut out = String::new();
+    while let Some(symbol) = translation.next()? {
+        let _ = writeln!(out, "{symbol:?}:\n{}", translation.function(symbol, false)?.clif.display());
+    }
+    Ok(out)
 }
 
 fn asm(image: &Image) -> String {

@@ -1,7 +1,6 @@
 //! Every stage from wasm bytes to object bytes, in order.
 
-use std::collections::BTreeSet;
-
+use cranelift_codegen::Context;
 use wasmkc_abi::object::NONE;
 use wasmparser::{Validator, WasmFeatures};
 
@@ -11,7 +10,8 @@ use crate::{
     isa, limits,
     lines::Lines,
     module::Module,
-    object, parse, translate,
+    object, parse,
+    translate::Translation,
 };
 
 /// An unsigned object with what there is to say about it.
@@ -75,24 +75,27 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 
-/// The stages in between: functions to placed machine code. Functions whose code has a landing pad inside
-/// are translated again with their constants hidden.
+/// The stages in between: functions to placed machine code, one by one, so that what is too large is refused before
+/// all of it is made. One whose code has a landing pad inside is made again with its constants hidden.
 pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileError> {
     let isa = isa::x86_64()?;
-    let mut hiding = BTreeSet::new();
-    loop {
-        let translated = translate::translate(module, options, &hiding, &*isa)?;
-        let compiled = emit::compile(module, translated, &*isa)?;
-        let known = hiding.len();
-        for (function, at) in compiled.iter().filter_map(|f| Some((f, emit::stray(f)?))) {
-            if !hiding.insert(function.symbol) {
-                return Err(CompileError::LandingPad { place: emit::place(module, function.symbol), at });
-            }
+    let mut translation = Translation::new(module, options, &*isa);
+    let mut context = Context::new();
+    let mut text = 0;
+    let mut functions = Vec::new();
+    while let Some(symbol) = translation.next()? {
+        let mut compile = |hides| emit::compile(module, translation.function(symbol, hides)?, &*isa, &mut context);
+        let mut function = compile(false)?;
+        if emit::stray(&function).is_some() {
+            function = compile(true)?;
         }
-        if hiding.len() == known {
-            return emit::layout(module, compiled);
+        if let Some(at) = emit::stray(&function) {
+            return Err(CompileError::LandingPad { place: emit::place(module, symbol), at });
         }
+        text = emit::end_of_text(text, &function)?;
+        functions.push(function);
     }
+    emit::layout(module, functions)
 }
 
 /// Passes modules that `standard` calls valid; 3.0 with every feature that the validator knows by default, and the

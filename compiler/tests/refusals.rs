@@ -317,3 +317,61 @@ fn an_import_that_works_on_linear_memory_where_only_the_packet_is_one() {
     let error = refuse(&format!("{module} {XDP})"));
     assert!(matches!(error, CompileError::ImportNeedsMemory { .. }), "{error}");
 }
+
+#[test]
+fn a_function_that_grows_beyond_measure() {
+    let thousand = "i64 ".repeat(1000);
+    // Two bytes of wasm each that take or carry a thousand values.
+    for body in [
+        format!("{} unreachable", "call $g ".repeat(5000)),
+        format!("call $g {} unreachable", "(br_if 0 (i32.const 0)) ".repeat(5000)),
+        format!("{} unreachable {}", "(block (type $t) ".repeat(5000), ")".repeat(5000)),
+        format!(
+            "call $g {} unreachable {} unreachable",
+            "(if (type $in) (i32.const 0) (then ".repeat(2000),
+            ") (else unreachable))".repeat(2000)
+        ),
+        format!(
+            "{} call $g (br_table {} (i32.const 0)) {} unreachable",
+            "(block (type $t) ".repeat(600),
+            (0..600).map(|n| format!("{n} ")).collect::<String>(),
+            ")".repeat(600)
+        ),
+    ] {
+        let error = refuse(&format!(
+            "(module (type $t (func (result {thousand}))) (type $in (func (param {thousand})))
+                (func $g (type $t) unreachable) (func $f (type $t) {body}) {XDP})"
+        ));
+        assert!(matches!(&error, CompileError::FunctionTooLarge { place, .. } if place.name == "f"), "{error}");
+        says(&error, Blame::Limit, &["1048576", "split the function"]);
+    }
+}
+
+#[test]
+fn locals_that_become_values_wherever_paths_meet() {
+    let gets = (0..5000).map(|n| format!("(drop (local.get {n}))")).collect::<String>();
+    let ifs = "(if (i32.const 0) (then nop))".repeat(1000);
+    let error = refuse(&format!("(module (func $f (local {}) (loop {gets} {ifs} (br 0))) {XDP})", "i64 ".repeat(5000)));
+    assert!(matches!(&error, CompileError::FunctionTooLarge { place, .. } if place.name == "f"), "{error}");
+    says(&error, Blame::Limit, &["5000 locals", "1003 blocks", "split the function"]);
+}
+
+#[test]
+fn functions_that_are_too_much_together() {
+    // Each has the most locals that a function can have, in ten bytes.
+    let functions = format!("(func (local {}))", "i32 ".repeat(50_000)).repeat(90);
+    let error = refuse(&format!("(module {functions} {XDP})"));
+    assert!(matches!(&error, CompileError::Limit { limit: 4_194_304, .. }), "{error}");
+    says(&error, Blame::Limit, &["instructions, values and locals of all functions"]);
+}
+
+#[test]
+fn code_that_is_too_large_is_refused_before_all_of_it_is_compiled() {
+    // The last function is one that only a compiler that comes so far refuses.
+    let calls: String = (0..2000u64).map(|n| format!("(call $g (i64.const {}))", n << 40 | 0x1234567)).collect();
+    let functions: String = (0..80).map(|n| format!("(func $f{n} {calls})")).collect();
+    let last = "(func $last (drop (v128.const i64x2 0 0)))";
+    let error = refuse(&format!("(module (func $g (param i64)) {functions} {last} {XDP})"));
+    assert!(matches!(&error, CompileError::Limit { limit: 2_097_152, .. }), "{error}");
+    says(&error, Blame::Limit, &["bytes of code"]);
+}

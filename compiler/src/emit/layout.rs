@@ -66,6 +66,13 @@ impl Image {
     }
 }
 
+/// Where `.text` ends with `function` behind its `end`, if there it may.
+pub fn end_of_text(end: u32, function: &Compiled) -> Result<u32, CompileError> {
+    let end = end.next_multiple_of(ALIGN as u32) as usize + function.code.len();
+    CompileError::check_limit("bytes of code", end as u64, MAX_TEXT_BYTES.into())?;
+    Ok(end as u32)
+}
+
 /// Places `functions`.
 pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, CompileError> {
     let exports = (0..module.exports.len() as u32).map(Symbol::Export);
@@ -81,7 +88,6 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
         text.resize(text.len().next_multiple_of(ALIGN), INT3);
         let (offset, size) = (text.len() as u32, function.code.len() as u32);
         text.extend_from_slice(&function.code);
-        CompileError::check_limit("bytes of code", text.len() as u64, MAX_TEXT_BYTES.into())?;
         if !function.constants.is_empty() {
             rodata.resize(rodata.len().next_multiple_of(ALIGN), 0);
         }

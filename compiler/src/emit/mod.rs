@@ -32,7 +32,7 @@ use crate::{
     translate::{Symbol, Translated},
 };
 pub use landing::stray;
-pub use layout::{Image, RelocationKind, layout};
+pub use layout::{Image, RelocationKind, end_of_text, layout};
 
 /// `endbr64`.
 const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
@@ -97,17 +97,8 @@ pub struct Compiled {
     pub stack: u32,
 }
 
-/// Compiles every function.
+/// Compiles one function; `context` is what the last one has left behind.
 pub fn compile(
-    module: &Module<'_>,
-    functions: Vec<Translated>,
-    isa: &dyn TargetIsa,
-) -> Result<Vec<Compiled>, CompileError> {
-    let mut context = Context::new();
-    functions.into_iter().map(|f| function(module, f, isa, &mut context)).collect()
-}
-
-fn function(
     module: &Module<'_>,
     translated: Translated,
     isa: &dyn TargetIsa,

@@ -133,6 +133,7 @@ impl<'a> Translator<'_, 'a, '_> {
         self.builder.seal_block(otherwise);
         self.builder.switch_to_block(then);
         let height = self.stack.len() - params.len();
+        self.carried += params.len() as u64;
         let kind = Kind::If { otherwise: Some((otherwise, self.stack[height..].to_vec())) };
         let arity = results.len();
         self.frames.push(Frame { kind, target: after, arity, after, results: arity, height, ends: false });
@@ -233,6 +234,7 @@ impl<'a> Translator<'_, 'a, '_> {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
             self.branch(depth);
+            self.check_size()?;
         }
         self.reachable = false;
         Ok(())
@@ -259,7 +261,8 @@ impl<'a> Translator<'_, 'a, '_> {
         block
     }
 
-    fn args(&self, count: usize) -> Vec<BlockArg> {
+    fn args(&mut self, count: usize) -> Vec<BlockArg> {
+        self.carried += count as u64;
         self.stack[self.stack.len() - count..].iter().map(|value| BlockArg::from(*value)).collect()
     }
 

@@ -21,8 +21,11 @@ pub struct Arity {
     pub results: u32,
 }
 
+/// Tells where an operator stands: only an error asks, as it takes the function's name.
+pub type At<'p> = &'p dyn Fn() -> Place;
+
 /// What an operator costs on its own; `place` is where it stands. Branches add what their labels take.
-pub fn units(module: &Module<'_>, op: &Operator<'_>, place: &Place) -> Result<u32, CompileError> {
+pub fn units(module: &Module<'_>, op: &Operator<'_>, place: At<'_>) -> Result<u32, CompileError> {
     use Operator as O;
     Ok(match op {
         O::Block { blockty } | O::If { blockty } => 1 + arity(module, *blockty, place)?.results,
@@ -116,17 +119,17 @@ pub fn imported(import: &Import) -> u32 {
     }
 }
 
-pub fn called(module: &Module<'_>, ty: &wasmparser::FuncType, place: &Place) -> Result<u32, CompileError> {
-    signature(module, ty).map_err(|r| r.at(place.clone()))?;
+pub fn called(module: &Module<'_>, ty: &wasmparser::FuncType, place: At<'_>) -> Result<u32, CompileError> {
+    signature(module, ty).map_err(|r| r.at(place()))?;
     Ok(1 + (ty.params().len() + ty.results().len()) as u32)
 }
 
-fn number(ty: ValType, place: &Place) -> Result<(), CompileError> {
-    clif_type(ty).map(drop).map_err(|r| r.at(place.clone()))
+fn number(ty: ValType, place: At<'_>) -> Result<(), CompileError> {
+    clif_type(ty).map(drop).map_err(|r| r.at(place()))
 }
 
 /// Values that a block takes and gives.
-pub fn arity(module: &Module<'_>, ty: BlockType, place: &Place) -> Result<Arity, CompileError> {
+pub fn arity(module: &Module<'_>, ty: BlockType, place: At<'_>) -> Result<Arity, CompileError> {
     let (params, results): (&[ValType], &[ValType]) = match &ty {
         BlockType::Empty => (&[], &[]),
         BlockType::Type(ty) => (&[], std::slice::from_ref(ty)),
@@ -170,7 +173,7 @@ pub fn is_integer_only(op: &Operator<'_>) -> bool {
 }
 
 /// The error for an operator that is not compiled.
-pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
+pub fn refused(op: &Operator<'_>, place: At<'_>) -> CompileError {
     const LANES: [&str; 7] = ["v128", "i8x16", "i16x8", "i32x4", "i64x2", "f32x4", "f64x2"];
     let name = names::operator(&format!("{op:?}"));
     let advice = if LANES.iter().any(|lanes| name.starts_with(lanes)) {
@@ -180,7 +183,7 @@ pub fn refused(op: &Operator<'_>, place: &Place) -> CompileError {
     } else {
         ""
     };
-    CompileError::UnsupportedInFunction { place: place.clone(), what: format!("`{name}`"), advice }
+    CompileError::UnsupportedInFunction { place: place(), what: format!("`{name}`"), advice }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmkc_abi::trap::TrapCode;
 use wasmparser::{FunctionBody, Operator};
 
-use super::{Translator, cost};
+use super::{Translator, budget, cost};
 use crate::{CompileError, module::Module};
 
 /// Units that an entry pays for the frame, the checks and the way back.
@@ -21,12 +21,16 @@ pub const ELEMENT: u32 = 4;
 const LOCALS_PER_UNIT: u32 = 8;
 
 /// Costs of one function.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Costs {
     /// Frame, locals, operators outside loops.
     pub entry: u32,
     /// Operators of each loop outside inner loops, in the order of the `loop` operators.
     pub loops: Vec<u32>,
+    /// Parameters and locals.
+    pub locals: u32,
+    /// Places where paths may meet: ends of blocks and headers of loops.
+    pub joins: u32,
 }
 
 /// An open block.
@@ -46,11 +50,12 @@ impl Costs {
         for item in body.get_locals_reader()? {
             locals += item?.0;
         }
-        let mut costs = Self { entry: FRAME + locals / LOCALS_PER_UNIT, loops: Vec::new() };
+        let mut costs = Self { entry: FRAME + locals / LOCALS_PER_UNIT, loops: Vec::new(), locals, joins: 0 };
+        let mut sum = 0;
         let mut open = vec![Open { paid_by: None, carries: ty.results().len() as u32 }];
         for item in body.get_operators_reader()?.into_iter_with_offsets() {
             let (op, offset) = item?;
-            let place = module.place(index, offset);
+            let place = || module.place(index, offset);
             let mut units = cost::units(module, &op, &place)?;
             let carries = |depth: u32| open[open.len() - 1 - depth as usize].carries;
             match &op {
@@ -77,10 +82,18 @@ impl Costs {
                 None => &mut costs.entry,
             };
             *total = total.saturating_add(units);
-            if matches!(op, Operator::End) {
-                open.pop();
+            sum += u64::from(units);
+            budget::check(sum, place)?;
+            match op {
+                Operator::Loop { .. } => costs.joins += 1,
+                Operator::End => {
+                    costs.joins += 1;
+                    open.pop();
+                }
+                _ => {}
             }
         }
+        budget::check_joins(&costs, || module.place(index, body.range().start))?;
         Ok(costs)
     }
 }
@@ -151,7 +164,8 @@ mod tests {
         // Loop and its three parameters, constant, branch and its three values, end.
         let shift = "(func (param i64 i64 i64) (local.get 0) (local.get 1) (local.get 2)
             (loop (param i64 i64 i64) (i64.const 7) (br 0)))";
-        assert_eq!(costs_of(shift), Costs { entry: FRAME + 4, loops: vec![4 + 1 + 4 + 1] });
+        let costs_of = |fields| (costs_of(fields).entry, costs_of(fields).loops);
+        assert_eq!(costs_of(shift), (FRAME + 4, vec![4 + 1 + 4 + 1]));
         // Block and its result, two constants, a conditional branch with its value, end, drop, the function's end.
         assert_eq!(costs("(drop (block (result i32) (br_if 0 (i32.const 1) (i32.const 1))))"), (9, vec![]));
         // Two blocks, a constant, the table and three comparisons for its five targets, two ends, the end.
@@ -162,7 +176,7 @@ mod tests {
     fn arguments_results_and_locals_cost() {
         let call =
             "(func (drop (call $f (i32.const 1) (i32.const 2)))) (func $f (param i32 i32) (result i32) (local.get 0))";
-        assert_eq!(costs_of(call), Costs { entry: FRAME + 2 + 4 + 1 + 1, loops: vec![] });
+        assert_eq!((costs_of(call).entry, costs_of(call).loops), (FRAME + 2 + 4 + 1 + 1, vec![]));
         assert_eq!(costs("(local i32 i64 i32 i64 i32 i64 i32)"), (1, vec![]));
         assert_eq!(costs("(local i32 i64 i32 i64 i32 i64 i32 i64)"), (2, vec![]));
     }

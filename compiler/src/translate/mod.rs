@@ -10,11 +10,13 @@
 //! signature types and signatures                  table     references, tables, element segments
 //! fuel      what is charged and where             trap      how a run ends
 //! cost      what an operator costs, so which exist   hidden    what the optimiser must not see
+//! budget    how large a function may become
 //! ```
 //! It must never emit a float or vector value, an indirect branch, or an access with an address
 //! that `bounds` did not make.
 
 mod bounds;
+mod budget;
 mod bulk;
 mod call;
 mod control;
@@ -32,7 +34,7 @@ mod table;
 mod transfer;
 mod trap;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, VecDeque};
 
 use cranelift_codegen::{
     ir::{
@@ -74,47 +76,77 @@ struct Made {
     runtime: Vec<u32>,
 }
 
-/// Translates all functions in the order of their index, then what the compiler makes for them; those of
-/// `hiding` with their constants hidden.
-pub fn translate(
-    module: &Module<'_>,
-    options: &Options,
-    hiding: &BTreeSet<Symbol>,
-    isa: &dyn TargetIsa,
-) -> Result<Vec<Translated>, CompileError> {
-    let mut context = FunctionBuilderContext::new();
-    let mut made = Made::default();
-    let mut out = Vec::with_capacity(module.bodies.len());
-    let mut add = |made: &mut Made, module: &Module<'_>, symbol, body| {
-        let how = How { masks: !options.author_trusted, hides: hiding.contains(&symbol) };
-        let clif = function(module, how, isa, &mut context, made, symbol, body)?;
-        out.push(Translated { symbol, clif });
-        Ok::<(), CompileError>(())
-    };
-    for (n, body) in module.bodies.iter().enumerate() {
-        let index = (module.imports.len() + n) as u32;
-        add(&mut made, module, Symbol::Function(index), Some(body))?;
-    }
-    for number in 0..module.exports.len() as u32 {
-        add(&mut made, module, Symbol::Export(number), None)?;
-    }
-    for number in 0..made.dispatchers.len() {
-        add(&mut made, module, Symbol::Dispatcher(number), None)?;
-    }
-    for index in made.dispatchers.imports(module) {
-        add(&mut made, module, Symbol::Thunk(index), None)?;
-    }
-    // they call each other, so the list grows while it is worked off
-    let mut done = 0;
-    while let Some(index) = made.runtime.get(done).copied() {
-        let runtime = &Runtime::get()?.module;
-        add(&mut made, runtime, Symbol::Runtime(index), Some(&runtime.bodies[index as usize]))?;
-        done += 1;
-    }
-    Ok(out)
+/// A module's functions, one at a time: in the order of their index, then what the compiler makes for them.
+pub struct Translation<'m, 'a> {
+    module: &'m Module<'a>,
+    masks: bool,
+    isa: &'m dyn TargetIsa,
+    context: FunctionBuilderContext,
+    made: Made,
+    /// What comes next; dispatchers and thunks once all calls are known.
+    queue: VecDeque<Symbol>,
+    all_calls_known: bool,
+    /// Functions of the runtime module given so far.
+    runtime: usize,
+    /// Size of all functions so far.
+    size: u64,
 }
 
-/// A function's CLIF: of one with a body, of a dispatcher, or of a thunk.
+impl<'m, 'a> Translation<'m, 'a> {
+    /// Of all functions of `module`.
+    pub fn new(module: &'m Module<'a>, options: &Options, isa: &'m dyn TargetIsa) -> Self {
+        let indices = (module.imports.len() as u32..).zip(&module.bodies).map(|(index, _)| Symbol::Function(index));
+        Self {
+            module,
+            masks: !options.author_trusted,
+            isa,
+            context: FunctionBuilderContext::new(),
+            made: Made::default(),
+            queue: indices.chain((0..module.exports.len() as u32).map(Symbol::Export)).collect(),
+            all_calls_known: false,
+            runtime: 0,
+            size: 0,
+        }
+    }
+
+    /// The next function to translate. All before it have been.
+    pub fn next(&mut self) -> Result<Option<Symbol>, CompileError> {
+        if self.queue.is_empty() && !std::mem::replace(&mut self.all_calls_known, true) {
+            self.queue.extend((0..self.made.dispatchers.len()).map(Symbol::Dispatcher));
+            self.queue.extend(self.made.dispatchers.imports(self.module).into_iter().map(Symbol::Thunk));
+        }
+        if let Some(symbol) = self.queue.pop_front() {
+            return Ok(Some(symbol));
+        }
+        // They call each other, so the list grows while it is worked off.
+        let next = self.made.runtime.get(self.runtime).copied();
+        self.runtime += 1;
+        Ok(next.map(Symbol::Runtime))
+    }
+
+    /// `symbol` as CLIF, with the author's constants hidden if it `hides` them.
+    pub fn function(&mut self, symbol: Symbol, hides: bool) -> Result<Translated, CompileError> {
+        let how = How { masks: self.masks, hides };
+        let (module, body): (&Module<'_>, _) = match symbol {
+            Symbol::Function(index) => {
+                (self.module, self.module.bodies.get(index as usize - self.module.imports.len()))
+            }
+            Symbol::Runtime(index) => {
+                let runtime = &Runtime::get()?.module;
+                (runtime, runtime.bodies.get(index as usize))
+            }
+            _ => (self.module, None),
+        };
+        let (clif, size) = function(module, how, self.isa, &mut self.context, &mut self.made, symbol, body)?;
+        if !hides {
+            self.size += size;
+            budget::check_all(self.size)?;
+        }
+        Ok(Translated { symbol, clif })
+    }
+}
+
+/// A function's CLIF and its size: of one with a body, of a dispatcher, or of a thunk.
 fn function(
     module: &Module<'_>,
     how: How,
@@ -123,7 +155,7 @@ fn function(
     made: &mut Made,
     symbol: Symbol,
     body: Option<&FunctionBody<'_>>,
-) -> Result<Function, CompileError> {
+) -> Result<(Function, u64), CompileError> {
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
             let (source, ty) = made.dispatchers.wanted(number);
@@ -155,8 +187,10 @@ fn function(
         (_, Some(body)) => translator.body(body)?,
         (_, None) => translator.thunk()?,
     }
+    translator.check_size()?;
+    let size = translator.size();
     translator.builder.finalize(isa.frontend_config());
-    Ok(clif)
+    Ok((clif, size))
 }
 
 /// Whose function it is that calls others by index.
@@ -190,6 +224,8 @@ struct Translator<'m, 'a, 'f> {
     costs: fuel::Costs,
     /// Loops seen so far.
     loops: usize,
+    /// Values that branches and blocks have carried so far.
+    carried: u64,
     callees: HashMap<Symbol, FuncRef>,
     regions: bounds::Regions,
 }
@@ -218,6 +254,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             locals: Vec::new(),
             costs: fuel::Costs::default(),
             loops: 0,
+            carried: 0,
             callees: HashMap::new(),
             regions,
         }
@@ -228,21 +265,18 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         let ty = self.module.function_type(self.index);
         self.take_params(ty)?;
         for (param, value) in ty.params().iter().zip(std::mem::take(&mut self.stack)) {
-            self.local(*param, Some(value))?;
-        }
-        for item in body.get_locals_reader()? {
-            let (count, ty) = item?;
-            for _ in 0..count {
-                self.local(ty, None)?;
-            }
+            let ty = self.ty(*param)?;
+            self.local(ty, value);
         }
         self.costs = fuel::Costs::of(self.module, self.index, body)?;
+        self.declare_locals(body)?;
         self.check_stack();
         self.charge(self.costs.entry);
         self.enter_function(ty)?;
         for item in body.get_operators_reader()?.into_iter_with_offsets() {
             let (op, offset) = item?;
             self.at(offset);
+            self.check_size()?;
             self.operator(&op)?;
         }
         Ok(())
@@ -259,13 +293,23 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         Ok(())
     }
 
-    fn local(&mut self, ty: ValType, value: Option<Value>) -> Result<(), CompileError> {
-        let ty = self.ty(ty)?;
+    /// The locals behind the parameters, all zero: one zero a type.
+    fn declare_locals(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+        let mut zeros: HashMap<Type, Value> = HashMap::new();
+        for item in body.get_locals_reader()? {
+            let (count, ty) = item?;
+            let ty = self.ty(ty)?;
+            let builder = &mut self.builder;
+            let zero = *zeros.entry(ty).or_insert_with(|| builder.ins().iconst(ty, 0));
+            (0..count).for_each(|_| self.local(ty, zero));
+        }
+        Ok(())
+    }
+
+    fn local(&mut self, ty: Type, value: Value) {
         let variable = self.builder.declare_var(ty);
-        let value = value.unwrap_or_else(|| self.builder.ins().iconst(ty, 0));
         self.builder.def_var(variable, value);
         self.locals.push(variable);
-        Ok(())
     }
 
     /// Sets the file offset that traps and line rows of what follows get.
@@ -290,7 +334,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             || self.control(op)?
             || self.calls(op)?
             || self.bulk(op);
-        if done { Ok(()) } else { Err(cost::refused(op, &self.module.place(self.index, self.offset))) }
+        if done { Ok(()) } else { Err(cost::refused(op, &|| self.module.place(self.index, self.offset))) }
     }
 
     fn variable(&mut self, op: &Operator<'_>) -> bool {

@@ -15,7 +15,7 @@ impl Translator<'_, '_, '_> {
     pub(super) fn export(&mut self) -> Result<(), CompileError> {
         let ty = self.module.function_type(self.index).clone();
         self.check_stack();
-        let called = cost::called(self.module, &ty, &self.module.place(self.index, 0))?;
+        let called = cost::called(self.module, &ty, &|| self.module.place(self.index, 0))?;
         self.charge(fuel::FRAME + 2 * called);
         for (n, param) in ty.params().iter().enumerate() {
             let value = self.take(n, *param)?;

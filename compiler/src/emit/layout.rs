@@ -77,8 +77,7 @@ pub fn end_of_text(end: u32, function: &Compiled) -> Result<u32, CompileError> {
 pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, CompileError> {
     let exports = (0..module.exports.len() as u32).map(Symbol::Export);
     let entries = module.entries.xdp.map(Symbol::Function).into_iter().chain(exports);
-    let bounds: Vec<Option<u32>> = entries.map(|entry| stack::bound(&functions, entry)).collect();
-    let stack_bound = bounds.into_iter().try_fold(0, |most, bound| Some(bound?.max(most)));
+    let stack_bound = stack::bound(&functions, entries);
     let mut text: Vec<u8> = Vec::new();
     let mut rodata: Vec<u8> = Vec::new();
     let mut placed = Vec::with_capacity(functions.len());

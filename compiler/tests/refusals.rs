@@ -375,3 +375,25 @@ fn code_that_is_too_large_is_refused_before_all_of_it_is_compiled() {
     assert!(matches!(&error, CompileError::Limit { limit: 2_097_152, .. }), "{error}");
     says(&error, Blame::Limit, &["bytes of code"]);
 }
+
+#[test]
+fn tables_with_too_many_types_of_calls() {
+    // Null and function in turn: whatever the type, each element is a run of its own.
+    let module = |types: u32, elements: usize| {
+        let param = |bits: u32| (0..10).map(|n| if bits >> n & 1 == 1 { "i32 " } else { "i64 " }).collect::<String>();
+        let unused = (0..types).map(|t| format!("(type $t{t} (func (param {})))", param(t))).collect::<String>();
+        let zeros = |bits: u32| {
+            param(bits).split(' ').filter(|ty| !ty.is_empty()).map(|ty| format!("({ty}.const 0)")).collect::<String>()
+        };
+        let calls: String =
+            (0..types).map(|t| format!("(call_indirect (type $t{t}) {} (i32.const 0))", zeros(t))).collect();
+        let elements = "(ref.null func) (ref.func $f)".repeat(elements / 2);
+        format!("(module {unused} (table funcref (elem {elements})) (func $f) (func {calls}) {XDP})")
+    };
+    let error = refuse(&module(14, 20_000));
+    assert!(matches!(&error, CompileError::Limit { found: 280_000, limit: 262_144, .. }), "{error}");
+    says(&error, Blame::Limit, &["runs of elements"]);
+    let error = refuse(&module(300, 60_000));
+    assert!(matches!(&error, CompileError::Limit { found: 18_000_000, limit: 16_777_216, .. }), "{error}");
+    says(&error, Blame::Limit, &["types of indirect calls"]);
+}

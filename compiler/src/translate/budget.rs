@@ -51,6 +51,10 @@ impl Translator<'_, '_, '_> {
 
     /// Passes unless the function is too large already.
     pub(super) fn check_size(&self) -> Result<(), CompileError> {
-        check(self.size(), || self.module.place(self.index, self.offset))
+        check(self.size(), || match self.index {
+            // a dispatcher
+            u32::MAX => Place { name: "wasmkc.call_indirect".to_owned(), index: u32::MAX, offset: 0 },
+            index => self.module.place(index, self.offset),
+        })
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{AbiParam, Block, InstBuilder, Signature, types};
-use wasmkc_abi::trap::TrapCode;
+use wasmkc_abi::{limits::MAX_TEXT_BYTES, trap::TrapCode};
 use wasmparser::FuncType;
 
 use super::{
@@ -21,6 +21,11 @@ use crate::{
     CompileError,
     module::{Module, function_reference, referenced_function},
 };
+
+/// Most elements that all dispatchers together look at.
+const MAX_LOOKED_AT: u64 = 1 << 24;
+/// Most runs of elements that all dispatchers together tell apart: each is a comparison and a jump, of 8 bytes and more.
+const MAX_RUNS: u64 = MAX_TEXT_BYTES as u64 / 8;
 
 /// What selects the callee.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,6 +98,18 @@ impl Dispatchers {
         out
     }
 
+    /// Passes if it is not too much to tell all functions apart; each dispatcher looks at all of its source.
+    pub fn check(&self, module: &Module<'_>) -> Result<(), CompileError> {
+        let looked_at = |source: &Source| match source {
+            Source::Table(table) => module.tables[*table as usize].elements.len() as u64,
+            Source::References => module.referenced.len() as u64,
+        };
+        let sum = self.wanted.iter().map(|(source, _)| looked_at(source)).sum();
+        CompileError::check_limit("types of indirect calls times elements", sum, MAX_LOOKED_AT)?;
+        let runs = self.wanted.iter().map(|(source, ty)| meanings(module, *source, *ty).len() as u64).sum();
+        CompileError::check_limit("runs of elements that indirect calls tell apart", runs, MAX_RUNS)
+    }
+
     /// Source and canonical type of dispatcher `number`.
     pub fn wanted(&self, number: u32) -> (Source, u32) {
         self.wanted[number as usize]
@@ -155,8 +172,10 @@ impl Translator<'_, '_, '_> {
         for (element, block) in leaves {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
+            self.check_size()?;
             let code = match element {
                 Element::Function(f) => {
+                    self.carried += args.len() as u64;
                     let imported = (f as usize) < module.imports.len();
                     let symbol = if imported { Symbol::Thunk(f) } else { Symbol::Function(f) };
                     if module.tail_calls {

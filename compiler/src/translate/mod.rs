@@ -112,6 +112,7 @@ impl<'m, 'a> Translation<'m, 'a> {
     /// The next function to translate. All before it have been.
     pub fn next(&mut self) -> Result<Option<Symbol>, CompileError> {
         if self.queue.is_empty() && !std::mem::replace(&mut self.all_calls_known, true) {
+            self.made.dispatchers.check(self.module)?;
             self.queue.extend((0..self.made.dispatchers.len()).map(Symbol::Dispatcher));
             self.queue.extend(self.made.dispatchers.imports(self.module).into_iter().map(Symbol::Thunk));
         }

@@ -18,6 +18,10 @@ pub const REGISTER_RESULTS: usize = 2;
 /// argument lies in a frame. The call block and a dispatcher's selector take the other two registers.
 pub const TAIL_REGISTER_PARAMS: usize = 4;
 
+/// Parameters that are passed by the convention in a module without tail calls; the others go through the transfer
+/// area, so that no frame has to hold all of a call's thousand arguments.
+pub const PASSED_PARAMS: usize = 64;
+
 /// x86_64, baseline instructions, integers only in effect: the translator makes no float or vector value.
 pub fn x86_64() -> Result<OwnedTargetIsa, CompileError> {
     const FLAGS: [(&str, &str); 8] = [

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use wasmkc_abi::{helper::Helper, packet::PacketOp};
 use wasmparser::{FuncType, FunctionBody, ValType};
 
-use crate::{error::Place, isa::TAIL_REGISTER_PARAMS};
+use crate::{
+    error::Place,
+    isa::{PASSED_PARAMS, TAIL_REGISTER_PARAMS},
+};
 
 /// What an imported function is.
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +158,8 @@ pub struct Slots {
     pub memories: u32,
     /// First slot of the lengths that passive element segments have left. Between the two are the tables.
     pub elements: u32,
-    /// First slot of the transfer area: arguments and results of exports, and results that find no register.
+    /// First slot of the transfer area: arguments and results of exports, results that find no register, and
+    /// parameters that are not passed by the convention ([`Module::passed`]).
     pub transfer: u32,
     /// Its slots.
     pub transfer_len: u32,
@@ -227,7 +231,7 @@ impl<'a> Module<'a> {
     /// How many of the parameters of type `ty` are passed as the calling convention has it; the others go through
     /// the transfer area.
     pub fn passed(&self, ty: &FuncType) -> usize {
-        if self.tail_calls { ty.params().len().min(TAIL_REGISTER_PARAMS) } else { ty.params().len() }
+        ty.params().len().min(if self.tail_calls { TAIL_REGISTER_PARAMS } else { PASSED_PARAMS })
     }
 
     /// Name of function `index` for people.

@@ -185,3 +185,16 @@ fn a_division_by_a_constant_zero_passes_the_audit() {
         }
     }
 }
+
+#[test]
+fn a_thousand_parameters_pass_the_audit() {
+    let (params, zeros) = ("i64 ".repeat(1000), "(i64.const 0)".repeat(1000));
+    for call in ["(call $f", "(call_indirect (type $t)", "(return_call $f"] {
+        let last = if call.contains("indirect") { "(i32.const 0)" } else { "" };
+        text(&format!(
+            r#"(module (type $t (func (param {params}) (result i64))) (table funcref (elem $f))
+                (func $f (type $t) (i64.add (local.get 261) (local.get 999))) (func $g (result i64) {call} {zeros} {last}))
+                (func (export "xdp") (result i32) (i32.wrap_i64 (call $g))))"#
+        ));
+    }
+}

@@ -1,5 +1,5 @@
-//! The transfer area of an instance: arguments and results of exports, results that find no register, and in a
-//! module with tail calls parameters that find none.
+//! The transfer area of an instance: arguments and results of exports, results that find no register, and parameters
+//! that are not passed by the convention (`Module::passed`).
 //!
 //! Whoever calls reads the results before anything else runs, and whoever is called its parameters, so that one
 //! area serves all functions.
@@ -30,7 +30,7 @@ impl Translator<'_, '_, '_> {
         Ok(())
     }
 
-    /// Pushes the parameters of this function: those in registers, then the others.
+    /// Pushes the parameters of this function: those passed by the convention, then the others.
     pub(super) fn take_params(&mut self, ty: &FuncType) -> Result<(), CompileError> {
         let entry = self.builder.current_block().expect("entry block");
         self.stack.extend_from_slice(&self.builder.block_params(entry)[1..]);
@@ -41,7 +41,7 @@ impl Translator<'_, '_, '_> {
         Ok(())
     }
 
-    /// Pops the arguments of a call: gives those with registers, behind the call block, and passes the others.
+    /// Pops the arguments of a call: gives those passed by the convention, behind the call block, and stores the others.
     pub(super) fn give_arguments(&mut self, ty: &FuncType) -> Vec<Value> {
         let passed = self.module.passed(ty);
         let mut operands = self.pop_many(ty.params().len());

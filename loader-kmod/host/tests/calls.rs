@@ -42,6 +42,48 @@ fn a_program_without_a_transfer_area() {
 }
 
 #[test]
+fn more_parameters_than_a_frame_of_the_caller_holds() {
+    for count in [63, 64, 65, 262] {
+        let narrow = |n: &usize| n % 2 == 0;
+        let params: String = (0..count).map(|n| if narrow(&n) { "i32 " } else { "i64 " }).collect();
+        // Every fourth argument is of the caller's; more would not fit its frame.
+        let argument = |n: usize| match (narrow(&n), n % 8) {
+            (_, 0) => "(local.get 0)".to_owned(),
+            (_, 5) => "(local.get 1)".to_owned(),
+            (true, _) => format!("(i32.const {n})"),
+            (false, _) => format!("(i64.const {})", n << 33),
+        };
+        let arguments: String = (0..count).map(argument).collect();
+        // Three of five count, by their place; all of them would not fit the callee's own frame.
+        let counted: Vec<usize> = (0..count).rev().filter(|n| n % 5 != 1 && n % 5 != 3).collect();
+        let term = |n: &usize| {
+            let value = if narrow(n) { "(i64.extend_i32_u (local.get {n}))" } else { "(local.get {n})" };
+            format!("(i64.mul (i64.const {}) {}) i64.add ", n + 1, value.replace("{n}", &n.to_string()))
+        };
+        let sum: String = counted.iter().map(term).collect();
+        let mut i = instance(&format!(
+            r#"(module
+                (type $t (func (param {params}) (result i64 i64 i64)))
+                (table funcref (elem $f))
+                (func $f (type $t) i64.const 0 {sum} i64.const 5 i64.const 6)
+                (func (export "direct") (param i32 i64) (result i64 i64 i64) (call $f {arguments}))
+                (func (export "indirect") (param i32 i64) (result i64 i64 i64)
+                  (call_indirect (type $t) {arguments} (i32.const 0))))"#
+        ));
+        let value = |n: usize| match (narrow(&n), n % 8) {
+            (_, 0) => 2000,
+            (_, 5) => 70_000_000_000,
+            (true, _) => n,
+            (false, _) => n << 33,
+        };
+        let sum: usize = counted.iter().map(|n| (n + 1) * value(*n)).sum();
+        for name in ["direct", "indirect"] {
+            assert_eq!(results(i.call(name, &[2000, 70_000_000_000], GRANT)), [sum as u64, 5, 6], "{name} {count}");
+        }
+    }
+}
+
+#[test]
 fn more_results_than_registers() {
     let mut i = instance(
         r#"(module

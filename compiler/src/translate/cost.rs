@@ -8,7 +8,7 @@ use wasmkc_abi::packet::PacketOp;
 use wasmparser::{BlockType, Operator, ValType};
 
 use super::signature::{clif_type, signature, type_advice};
-use super::{float, table};
+use super::{float, memory, table};
 use crate::{
     CompileError, Place,
     module::{Import, Module},
@@ -61,48 +61,18 @@ pub fn units(module: &Module<'_>, op: &Operator<'_>, place: At<'_>) -> Result<u3
         O::MemoryCopy { dst_mem, src_mem } => 4 + wide(module, *dst_mem).max(wide(module, *src_mem)),
         O::MemoryInit { mem, .. } => 4 + wide(module, *mem),
         O::I64MulWideU | O::I64MulWideS | O::I64Add128 | O::I64Sub128 => 2,
-        op if is_plain(op) => 1 + accessed(op).map_or(0, |memory| wide(module, memory)),
-        op if float::units(op).is_some() => {
-            float::units(op).unwrap_or(1) + accessed(op).map_or(0, |memory| wide(module, memory))
-        }
-        op => return Err(refused(op, place)),
+        op if is_plain(op) => 1,
+        op => match (memory::access(op), float::units(op)) {
+            (Some((memarg, _)), _) => 1 + wide(module, memarg.memory),
+            (None, Some(units)) => units,
+            (None, None) => return Err(refused(op, place)),
+        },
     })
 }
 
 /// One unit more for the check that an address of i64 fits 32 bits.
 fn wide(module: &Module<'_>, memory: u32) -> u32 {
     module.is_wide(memory).into()
-}
-
-/// The memory that a load or store names.
-fn accessed(op: &Operator<'_>) -> Option<u32> {
-    use Operator as O;
-    match op {
-        O::I32Load { memarg }
-        | O::I64Load { memarg }
-        | O::F32Load { memarg }
-        | O::F64Load { memarg }
-        | O::I32Load8S { memarg }
-        | O::I32Load8U { memarg }
-        | O::I32Load16S { memarg }
-        | O::I32Load16U { memarg }
-        | O::I64Load8S { memarg }
-        | O::I64Load8U { memarg }
-        | O::I64Load16S { memarg }
-        | O::I64Load16U { memarg }
-        | O::I64Load32S { memarg }
-        | O::I64Load32U { memarg }
-        | O::I32Store { memarg }
-        | O::I64Store { memarg }
-        | O::F32Store { memarg }
-        | O::F64Store { memarg }
-        | O::I32Store8 { memarg }
-        | O::I32Store16 { memarg }
-        | O::I64Store8 { memarg }
-        | O::I64Store16 { memarg }
-        | O::I64Store32 { memarg } => Some(memarg.memory),
-        _ => None,
-    }
 }
 
 /// Comparisons on the way to one of `runs` leaves.
@@ -147,10 +117,6 @@ fn is_plain(op: &Operator<'_>) -> bool {
     use Operator::*;
     matches!(op, Unreachable | Nop | Else | End | Br { .. } | BrIf { .. } | Return | Drop | Select)
         || matches!(op, LocalGet { .. } | LocalSet { .. } | LocalTee { .. } | GlobalGet { .. } | GlobalSet { .. })
-        || matches!(op, I32Load { .. } | I32Load8S { .. } | I32Load8U { .. } | I32Load16S { .. } | I32Load16U { .. })
-        || matches!(op, I64Load { .. } | I64Load8S { .. } | I64Load8U { .. } | I64Load16S { .. } | I64Load16U { .. })
-        || matches!(op, I64Load32S { .. } | I64Load32U { .. } | I32Store { .. } | I32Store8 { .. } | I32Store16 { .. })
-        || matches!(op, I64Store { .. } | I64Store8 { .. } | I64Store16 { .. } | I64Store32 { .. })
         || matches!(op, MemorySize { .. } | DataDrop { .. } | I32Const { .. } | I64Const { .. })
         || matches!(op, I32Eqz | I32Eq | I32Ne | I32LtS | I32LtU | I32GtS | I32GtU | I32LeS | I32LeU | I32GeS | I32GeU)
         || matches!(op, I64Eqz | I64Eq | I64Ne | I64LtS | I64LtU | I64GtS | I64GtU | I64LeS | I64LeU | I64GeS | I64GeU)

@@ -115,10 +115,6 @@ pub fn units(op: &Operator<'_>) -> Option<u32> {
         op,
         O::F32Const { .. }
             | O::F64Const { .. }
-            | O::F32Load { .. }
-            | O::F64Load { .. }
-            | O::F32Store { .. }
-            | O::F64Store { .. }
             | O::F32Abs
             | O::F64Abs
             | O::F32Neg

@@ -9,35 +9,66 @@ use crate::module::MemoryRef;
 
 /// How a narrow value fills its register.
 #[derive(Clone, Copy)]
-enum Widen {
+pub enum Widen {
+    /// With zeros.
     Zero,
+    /// With its highest bit.
     Sign,
+}
+
+/// What a load or store does at its address.
+#[derive(Clone, Copy)]
+pub enum Access {
+    /// Of a whole value.
+    Load(Type),
+    /// Of so many bits, widened to a value.
+    NarrowLoad(Type, u32, Widen),
+    /// Of a whole value.
+    Store,
+    /// Of a value's low part.
+    NarrowStore(Type),
+}
+
+/// The immediate of a load or store, and what it does; none for any other operator.
+pub fn access<'o>(op: &'o Operator<'_>) -> Option<(&'o MemArg, Access)> {
+    use Access::{Load, NarrowLoad, NarrowStore, Store};
+    use Operator as O;
+    use Widen::{Sign, Zero};
+    use types::{I8, I16, I32, I64};
+    Some(match op {
+        O::I32Load { memarg } | O::F32Load { memarg } => (memarg, Load(I32)),
+        O::I64Load { memarg } | O::F64Load { memarg } => (memarg, Load(I64)),
+        O::I32Load8U { memarg } => (memarg, NarrowLoad(I32, 8, Zero)),
+        O::I32Load8S { memarg } => (memarg, NarrowLoad(I32, 8, Sign)),
+        O::I32Load16U { memarg } => (memarg, NarrowLoad(I32, 16, Zero)),
+        O::I32Load16S { memarg } => (memarg, NarrowLoad(I32, 16, Sign)),
+        O::I64Load8U { memarg } => (memarg, NarrowLoad(I64, 8, Zero)),
+        O::I64Load8S { memarg } => (memarg, NarrowLoad(I64, 8, Sign)),
+        O::I64Load16U { memarg } => (memarg, NarrowLoad(I64, 16, Zero)),
+        O::I64Load16S { memarg } => (memarg, NarrowLoad(I64, 16, Sign)),
+        O::I64Load32U { memarg } => (memarg, NarrowLoad(I64, 32, Zero)),
+        O::I64Load32S { memarg } => (memarg, NarrowLoad(I64, 32, Sign)),
+        O::I32Store { memarg } | O::F32Store { memarg } => (memarg, Store),
+        O::I64Store { memarg } | O::F64Store { memarg } => (memarg, Store),
+        O::I32Store8 { memarg } | O::I64Store8 { memarg } => (memarg, NarrowStore(I8)),
+        O::I32Store16 { memarg } | O::I64Store16 { memarg } => (memarg, NarrowStore(I16)),
+        O::I64Store32 { memarg } => (memarg, NarrowStore(I32)),
+        _ => return None,
+    })
 }
 
 impl Translator<'_, '_, '_> {
     pub(super) fn memory(&mut self, op: &Operator<'_>) -> bool {
-        use Widen::{Sign, Zero};
-        use types::{I8, I16, I32, I64};
+        if let Some((memarg, access)) = access(op) {
+            match access {
+                Access::Load(ty) => self.full_load(memarg, ty),
+                Access::NarrowLoad(ty, bits, widen) => self.narrow_load(memarg, ty, bits, widen),
+                Access::Store => self.memory_store(memarg, None),
+                Access::NarrowStore(ty) => self.memory_store(memarg, Some(ty)),
+            }
+            return true;
+        }
         match op {
-            Operator::I32Load { memarg } | Operator::F32Load { memarg } => self.full_load(memarg, I32),
-            Operator::I64Load { memarg } | Operator::F64Load { memarg } => self.full_load(memarg, I64),
-            Operator::I32Load8U { memarg } => self.narrow_load(memarg, I32, 8, Zero),
-            Operator::I32Load8S { memarg } => self.narrow_load(memarg, I32, 8, Sign),
-            Operator::I32Load16U { memarg } => self.narrow_load(memarg, I32, 16, Zero),
-            Operator::I32Load16S { memarg } => self.narrow_load(memarg, I32, 16, Sign),
-            Operator::I64Load8U { memarg } => self.narrow_load(memarg, I64, 8, Zero),
-            Operator::I64Load8S { memarg } => self.narrow_load(memarg, I64, 8, Sign),
-            Operator::I64Load16U { memarg } => self.narrow_load(memarg, I64, 16, Zero),
-            Operator::I64Load16S { memarg } => self.narrow_load(memarg, I64, 16, Sign),
-            Operator::I64Load32U { memarg } => self.narrow_load(memarg, I64, 32, Zero),
-            Operator::I64Load32S { memarg } => self.narrow_load(memarg, I64, 32, Sign),
-            Operator::I32Store { memarg }
-            | Operator::I64Store { memarg }
-            | Operator::F32Store { memarg }
-            | Operator::F64Store { memarg } => self.memory_store(memarg, None),
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => self.memory_store(memarg, Some(I8)),
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => self.memory_store(memarg, Some(I16)),
-            Operator::I64Store32 { memarg } => self.memory_store(memarg, Some(I32)),
             Operator::MemorySize { mem } => {
                 let size = self.memory_size(*mem);
                 let pages = self.pages(*mem, size);

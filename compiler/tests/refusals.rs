@@ -181,6 +181,21 @@ fn simd_and_other_proposals_by_name() {
 }
 
 #[test]
+fn wide_arithmetic() {
+    // The runtime's own code multiplies so; guests do not.
+    for body in [
+        "(i64.mul_wide_u (i64.const 1) (i64.const 2)) (drop) (drop)",
+        "(i64.mul_wide_s (i64.const 1) (i64.const 2)) (drop) (drop)",
+        "(i64.add128 (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)) (drop) (drop)",
+        "(i64.sub128 (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)) (drop) (drop)",
+    ] {
+        let error = refuse(&format!("(module (func $f {body}) {XDP})"));
+        assert!(matches!(&error, CompileError::Invalid { .. }), "{error}");
+        says(&error, Blame::Wasm, &["wide arithmetic", "offset 0x"]);
+    }
+}
+
+#[test]
 fn code_that_is_not_reached_is_refused_like_any_other() {
     for (body, name, advice) in [
         ("(drop (v128.const i64x2 0 0))", "`v128.const`", "SIMD"),

@@ -6,7 +6,6 @@ use wasmkc_abi::trap::TrapCode;
 use wasmparser::Operator;
 
 use super::Translator;
-use cranelift_frontend::FuncInstBuilder;
 
 macro_rules! unary {
     ($self:ident, $ins:ident) => {{
@@ -57,10 +56,7 @@ impl Translator<'_, '_, '_> {
             O::I32DivU | O::I64DivU => self.divide(false, false),
             O::I32RemS | O::I64RemS => self.divide(true, true),
             O::I32RemU | O::I64RemU => self.divide(false, true),
-            O::I64MulWideU => self.multiply_wide(|ins, x, y| ins.umulhi(x, y)),
-            O::I64MulWideS => self.multiply_wide(|ins, x, y| ins.smulhi(x, y)),
-            O::I64Add128 => self.add_wide(),
-            O::I64Sub128 => self.subtract_wide(),
+            O::I64MulWideU => self.multiply_wide(),
             O::I32WrapI64 => self.convert(|s, x| s.builder.ins().ireduce(I32, x)),
             O::I64ExtendI32U => self.convert(|s, x| s.builder.ins().uextend(I64, x)),
             O::I64ExtendI32S => self.convert(|s, x| s.builder.ins().sextend(I64, x)),
@@ -93,30 +89,10 @@ impl Translator<'_, '_, '_> {
     }
 
     /// The product of 128 bits: its low half, then its high one.
-    fn multiply_wide(&mut self, high: impl FnOnce(FuncInstBuilder<'_, '_>, Value, Value) -> Value) {
+    fn multiply_wide(&mut self) {
         let (y, x) = (self.pop(), self.pop());
         let low = self.builder.ins().imul(x, y);
-        let high = high(self.builder.ins(), x, y);
-        self.stack.extend([low, high]);
-    }
-
-    fn add_wide(&mut self) {
-        let (y_high, y_low, x_high, x_low) = (self.pop(), self.pop(), self.pop(), self.pop());
-        let low = self.builder.ins().iadd(x_low, y_low);
-        let carry = self.builder.ins().icmp(IntCC::UnsignedLessThan, low, x_low);
-        let carry = self.builder.ins().uextend(types::I64, carry);
-        let high = self.builder.ins().iadd(x_high, y_high);
-        let high = self.builder.ins().iadd(high, carry);
-        self.stack.extend([low, high]);
-    }
-
-    fn subtract_wide(&mut self) {
-        let (y_high, y_low, x_high, x_low) = (self.pop(), self.pop(), self.pop(), self.pop());
-        let low = self.builder.ins().isub(x_low, y_low);
-        let borrow = self.builder.ins().icmp(IntCC::UnsignedLessThan, x_low, y_low);
-        let borrow = self.builder.ins().uextend(types::I64, borrow);
-        let high = self.builder.ins().isub(x_high, y_high);
-        let high = self.builder.ins().isub(high, borrow);
+        let high = self.builder.ins().umulhi(x, y);
         self.stack.extend([low, high]);
     }
 

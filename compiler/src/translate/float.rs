@@ -12,7 +12,7 @@ const FITS: u32 = 0;
 const NAN: u32 = 1;
 
 /// The runtime's name for an operator that is one call with its operands in their order.
-pub fn runtime_name(op: &Operator<'_>) -> Option<&'static str> {
+fn runtime_name(op: &Operator<'_>) -> Option<&'static str> {
     use Operator as O;
     Some(match op {
         O::F32Add => "f32.add",
@@ -100,6 +100,14 @@ fn trapping(op: &Operator<'_>) -> Option<(&'static str, u32, &'static str)> {
         O::I64TruncF64U => ("f64.class", 64, "i64.trunc_sat_f64_u"),
         _ => return None,
     })
+}
+
+/// All names of the runtime that an operator calls.
+#[cfg(test)]
+pub fn runtime_names(op: &Operator<'_>) -> Vec<&'static str> {
+    let trapping = trapping(op).map(|(class, _, conversion)| [class, conversion]);
+    let other = runtime_name(op).or_else(|| derived(op).map(|(name, _)| name));
+    trapping.into_iter().flatten().chain(other).collect()
 }
 
 /// What a float operator costs, the function that it calls aside.

@@ -49,7 +49,7 @@ use crate::{CompileError, Options, module::Module, runtime::Runtime};
 use signature::{clif_type, signature};
 pub use symbol::Symbol;
 #[cfg(test)]
-pub use {cost::is_integer_only, float::runtime_name};
+pub use {cost::is_integer_only, float::runtime_names};
 
 /// One function ready for the code generator.
 pub struct Translated {

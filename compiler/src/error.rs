@@ -166,7 +166,19 @@ pub enum CompileError {
         /// How large it may be.
         limit: u64,
     },
-    /// One function is too much for the code generator or the kernel stack.
+    /// One function needs more of the kernel's stack than a frame may have.
+    #[error(
+        "{place}: its frame takes {frame} bytes of stack, the limit is {limit}; split the function or move large locals to linear memory"
+    )]
+    FrameTooLarge {
+        /// The function.
+        place: Place,
+        /// Bytes of its frame.
+        frame: u32,
+        /// Bytes that a frame may have.
+        limit: u32,
+    },
+    /// One function is too much for the code generator.
     #[error("{place}: {what}; split the function or move large locals to linear memory")]
     FunctionTooLarge {
         /// The function.
@@ -223,9 +235,11 @@ impl CompileError {
             Self::UnsupportedInFunction { .. } | Self::Unsupported { .. } | Self::LandingPad { .. } => {
                 Blame::Unsupported
             }
-            Self::MemoryTooLarge { .. } | Self::Limit { .. } | Self::FunctionTooLarge { .. } | Self::Option { .. } => {
-                Blame::Limit
-            }
+            Self::MemoryTooLarge { .. }
+            | Self::Limit { .. }
+            | Self::FrameTooLarge { .. }
+            | Self::FunctionTooLarge { .. }
+            | Self::Option { .. } => Blame::Limit,
             Self::Audit(_) | Self::Internal { .. } => Blame::Internal,
         }
     }

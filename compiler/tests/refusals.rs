@@ -274,7 +274,10 @@ fn a_frame_beyond_the_stack() {
     let error = refuse(&format!(
         "(module (memory 1) (func $g) (func $f (result i64) {gets} (call $g) (memory.fill (i32.const 0) (i32.const 0) (i32.const 9)) {ors}) {XDP})"
     ));
-    assert!(matches!(&error, CompileError::FunctionTooLarge { place, .. } if place.name == "f"), "{error}");
+    assert!(
+        matches!(&error, CompileError::FrameTooLarge { place, frame: 2049.., limit: 2048 } if place.name == "f"),
+        "{error}"
+    );
     says(&error, Blame::Limit, &["bytes of stack", "2048", "split the function"]);
 }
 

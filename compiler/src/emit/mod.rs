@@ -105,14 +105,14 @@ pub fn compile(
     context: &mut Context,
 ) -> Result<Compiled, CompileError> {
     let symbol = translated.symbol;
-    let too_large = |what: String| CompileError::FunctionTooLarge { place: place(module, symbol), what };
     let internal =
         |what: &dyn std::fmt::Display| CompileError::internal("emit", format!("{}: {what}", place(module, symbol)));
     context.clear();
     context.func = translated.clif;
     context.compile(isa, &mut ControlPlane::default()).map_err(|e| match e.inner {
         CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => {
-            too_large("too large for the code generator".to_owned())
+            let what = "too large for the code generator".to_owned();
+            CompileError::FunctionTooLarge { place: place(module, symbol), what }
         }
         other => internal(&other),
     })?;
@@ -120,7 +120,7 @@ pub fn compile(
     let buffer = &compiled.buffer;
     let frame = buffer.frame_layout().map_or(0, |f| f.frame_to_fp_offset);
     if frame > MAX_FRAME_BYTES {
-        return Err(too_large(format!("its frame takes {frame} bytes of stack, the limit is {MAX_FRAME_BYTES}")));
+        return Err(CompileError::FrameTooLarge { place: place(module, symbol), frame, limit: MAX_FRAME_BYTES });
     }
     let lines: Vec<LineRow> =
         buffer.get_srclocs_sorted().iter().map(|row| LineRow { at: row.start, wasm_offset: row.loc.bits() }).collect();

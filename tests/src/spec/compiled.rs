@@ -75,7 +75,7 @@ fn object(linker: &Linker, members: &[usize], start: Start, wanted: &[Wanted], k
     match wasmkc_compiler::compile(&wasm, &options) {
         Ok(object) => Ok(object.bytes),
         Err(e @ CompileError::SegmentOutOfBounds { .. }) => Err(Group::TrapsBefore(e)),
-        Err(e @ CompileError::FunctionTooLarge { .. }) => {
+        Err(e @ CompileError::FrameTooLarge { .. }) => {
             Err(Group::Refused(refused::status(Some(refused::LARGE_FRAMES), &e.to_string())))
         }
         // A bug is never a refusal, whatever the module needs.

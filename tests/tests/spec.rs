@@ -28,11 +28,12 @@ fn run(script: &str) -> (Tally, String) {
 }
 
 const ADD: &str = r#"
-    (module (memory 1) (table 2 funcref) (global (export "g") f64 (f64.const 0.5))
+    (module (memory 1) (memory $grown (export "grown") 1 3) (table 2 funcref) (global (export "g") f64 (f64.const 0.5))
       (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
       (func (export "nan") (result f32) (f32.div (f32.const 0) (f32.const 0)))
       (func (export "load") (param i32) (result i32) (i32.load (local.get 0)))
       (func $deep (export "deep") (call $deep))
+      (func $grow (drop (memory.grow $grown (i32.const 1)))) (start $grow)
       (func (export "null") (result funcref) (ref.null func)))
 "#;
 
@@ -71,6 +72,11 @@ const PAIRS: &[(&str, &str)] = &[
     (
         r#"(assert_unlinkable (module (import "spectest" "memory" (memory 3))) "incompatible")"#,
         r#"(assert_unlinkable (module (import "spectest" "memory" (memory 1))) "incompatible")"#,
+    ),
+    (
+        // It had one page and has two: only running tells.
+        r#"(register "add") (assert_unlinkable (module (import "add" "grown" (memory 3))) "incompatible")"#,
+        r#"(register "add") (assert_unlinkable (module (import "add" "grown" (memory 2))) "incompatible")"#,
     ),
     (
         r#"(assert_trap (module (memory 1) (data (i32.const 65536) "x")) "out of bounds memory access")"#,

@@ -34,6 +34,9 @@ pub fn plan(text: &str, standard: Standard, key: &mut dyn FnMut() -> u64) -> Res
     Ok(Plan { cases, objects })
 }
 
+/// How an instance traps that wants something larger than there is: `merge` has its init function compare.
+const TOO_SMALL: &str = "unreachable";
+
 /// A case whose instances are known.
 #[derive(Debug)]
 enum Linked {
@@ -109,7 +112,7 @@ impl Planner {
                 Err(status) => Linked::Decided(status),
             },
             What::Refused(bytes) => Linked::Decided(self.must_be_refused(bytes)),
-            What::Unlinkable(bytes) => Linked::Decided(self.unlinkable(bytes)),
+            What::Unlinkable(bytes) => self.unlinkable(bytes).unwrap_or_else(Linked::Decided),
             What::Foreign(what) => Linked::Decided(refused::foreign(&what)),
         };
         Some((case.line, case.kind, linked))
@@ -150,20 +153,21 @@ impl Planner {
         }
     }
 
-    fn unlinkable(&mut self, bytes: Bytes) -> Status {
-        let module = match self.read(bytes) {
-            Ok(module) => module,
-            Err(status) => return status,
-        };
+    /// The module must not link. Where nothing but a size is wrong, something may have grown to it: running tells.
+    fn unlinkable(&mut self, bytes: Bytes) -> Result<Linked, Status> {
+        let module = self.read(bytes)?;
         if let Some(status) = module.imports.iter().find_map(|i| self.missing.get(&i.from.0)) {
-            return status.of_dependent("imports of a module that could not be made");
+            return Err(status.of_dependent("imports of a module that could not be made"));
         }
+        let feature = refused::feature(&module.bytes);
         match self.linker.resolve(&module) {
-            Ok(resolved) if resolved.grown.is_empty() => match refused::feature(&module.bytes) {
-                None => Status::Failed("it links".to_owned()),
-                feature => refused::status(feature, "it links"),
-            },
-            _ => Status::Passed,
+            Err(_) => Ok(Linked::Decided(Status::Passed)),
+            Ok(_) if feature.is_some() => Err(refused::status(feature, "it may link")),
+            Ok(resolved) if resolved.grown.is_empty() => Err(Status::Failed("it links".to_owned())),
+            Ok(_) => {
+                let instance = self.linker.instantiate(module).map_err(Status::Failed)?;
+                Ok(Linked::Start(instance, Some(TOO_SMALL.to_owned())))
+            }
         }
     }
 

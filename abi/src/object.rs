@@ -4,14 +4,16 @@
 //! ```text
 //! ELF64 relocatable, e_machine of the primary target
 //!   .text            code of all functions, 16-byte aligned each       (executable)
-//!   .rodata          64-bit constants, then passive data segments      (read-only, never executable)
+//!   .rodata          64-bit constants, then passive data and element segments (read-only, never executable)
 //!   .rela.text       R_X86_64_PLT32 against an allowed undefined symbol,
 //!                    R_X86_64_PC32 against the .rodata section symbol
 //!   .wkc.meta        one Meta
 //!   .wkc.imports     ImportRow[]       helpers used, ascending by number
 //!   .wkc.funcs       FuncRow[]         ascending by text_offset, covering .text
 //!   .wkc.traps       TrapRow[]         ascending by site
-//!   .wkc.globals     u64[]             initial values
+//!   .wkc.slots       u64[]             initial values of the first slots
+//!   .wkc.memories    MemoryRow[]       memories behind the first
+//!   .wkc.exports     ExportRow[]       functions that can be called by name
 //!   .wkc.passive     PassiveRow[]      passive data segments
 //!   .wkc.data        DataRow[] then their bytes   active data segments
 //!   .wkc.strings     zero-terminated UTF-8, first byte zero
@@ -30,7 +32,7 @@ pub const SECTION_IMPORTS: &str = ".wkc.imports";
 pub const SECTION_FUNCS: &str = ".wkc.funcs";
 /// `.wkc.traps`
 pub const SECTION_TRAPS: &str = ".wkc.traps";
-/// `.wkc.globals`
+/// `.wkc.slots`
 pub const SECTION_SLOTS: &str = ".wkc.slots";
 /// `.wkc.passive`
 pub const SECTION_PASSIVE: &str = ".wkc.passive";

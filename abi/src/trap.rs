@@ -26,7 +26,7 @@ traps! {
     BadSignature = 5, "indirect-call-type-mismatch";
     /// Integer division or remainder by zero.
     DivisionByZero = 6, "division-by-zero";
-    /// Signed division of the smallest integer by minus one.
+    /// Signed division of the smallest integer by minus one, or a float converted to an integer that does not hold it.
     IntegerOverflow = 7, "integer-overflow";
     /// The stack grant is used up.
     StackOverflow = 8, "stack-overflow";

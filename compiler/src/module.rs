@@ -11,6 +11,16 @@ use crate::{
     isa::{PASSED_PARAMS, TAIL_REGISTER_PARAMS},
 };
 
+/// Whether a reference type is compiled; these are all that there are in WebAssembly 2.0.
+pub fn is_reference(ty: ValType) -> bool {
+    ty == ValType::FUNCREF || ty == ValType::EXTERNREF
+}
+
+/// Whether a value's type is compiled: numbers and those references.
+pub fn is_supported(ty: ValType) -> bool {
+    matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64) || is_reference(ty)
+}
+
 /// What an imported function is.
 #[derive(Clone, Copy, Debug)]
 pub enum Import {

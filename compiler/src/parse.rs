@@ -17,11 +17,11 @@ use wasmkc_abi::{
     limits,
     packet::{PACKET_MEMORY, packet_op},
 };
-use wasmparser::{ExternalKind, FuncType, KnownCustom, Parser, Payload, TypeRef, ValType};
+use wasmparser::{ExternalKind, FuncType, KnownCustom, Parser, Payload, TypeRef};
 
 use crate::{
     CompileError, Options,
-    module::{Import, Module},
+    module::{Import, Module, is_supported},
     names::{self, NameSection},
 };
 
@@ -210,8 +210,7 @@ impl<'a> Sections<'a> {
     fn global(&mut self, offset: usize, global: &wasmparser::Global<'_>) -> Result<(), CompileError> {
         let index = self.module.globals.len();
         let ty = global.ty.content_type;
-        let number = matches!(ty, ValType::I32 | ValType::I64 | ValType::F32 | ValType::F64);
-        if !number && ty != ValType::FUNCREF && ty != ValType::EXTERNREF {
+        if !is_supported(ty) {
             let what = format!("global {index} of type {ty}");
             return Err(CompileError::Unsupported { what, offset, advice: "; use numbers, funcref or externref" });
         }

@@ -75,7 +75,7 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         exports.push(ExportRow {
             name: strings.add(&export.name),
             entry: start(Symbol::Export(number as u32))?,
-            signature: strings.add(&signature(module.function_type(export.function))),
+            signature: strings.add(&signature(module.function_type(export.function))?),
             reserved: 0,
         });
     }
@@ -129,13 +129,16 @@ fn hooks(module: &Module<'_>) -> u32 {
 }
 
 /// Letters of [`VALUE_TYPES`].
-fn signature(ty: &FuncType) -> String {
+fn signature(ty: &FuncType) -> Result<String, CompileError> {
     let letter = |ty: &ValType| {
         let name = ty.to_string();
-        VALUE_TYPES.iter().find(|(_, known)| *known == name).map_or('?', |(letter, _)| char::from(*letter))
+        let found = VALUE_TYPES.iter().find(|(_, known)| *known == name);
+        found
+            .map(|(letter, _)| char::from(*letter))
+            .ok_or_else(|| CompileError::internal("object", format!("no letter of {ty}")))
     };
-    let letters = |types: &[ValType]| types.iter().map(letter).collect::<String>();
-    format!("{}:{}", letters(ty.params()), letters(ty.results()))
+    let letters = |types: &[ValType]| types.iter().map(letter).collect::<Result<String, _>>();
+    Ok(format!("{}:{}", letters(ty.params())?, letters(ty.results())?))
 }
 
 /// A function's name for people.

@@ -10,6 +10,11 @@ use crate::{
     names,
 };
 
+/// Names of exports that are entries and cannot be called.
+const XDP: &str = "xdp";
+const INITIALIZE: &str = "_initialize";
+const INIT: &str = "init";
+
 /// Finds `xdp`, `_initialize`, `init` and the start function.
 pub fn entries(s: &Sections<'_>) -> Result<Entries, CompileError> {
     let verdict = FuncType::new([], [ValType::I32]);
@@ -19,10 +24,10 @@ pub fn entries(s: &Sections<'_>) -> Result<Entries, CompileError> {
         return Err(CompileError::EntryType { name: "(start)", found, expected: "() -> () of the module" });
     }
     Ok(Entries {
-        xdp: entry(s, "xdp", &verdict, "() -> i32")?,
+        xdp: entry(s, XDP, &verdict, "() -> i32")?,
         start: s.start,
-        initialize: entry(s, "_initialize", &nothing, "() -> ()")?,
-        init: entry(s, "init", &nothing, "() -> ()")?,
+        initialize: entry(s, INITIALIZE, &nothing, "() -> ()")?,
+        init: entry(s, INIT, &nothing, "() -> ()")?,
     })
 }
 
@@ -31,7 +36,7 @@ pub fn exports(s: &Sections<'_>) -> Result<Vec<Export>, CompileError> {
     let functions = s.exports.iter().filter(|e| e.kind == ExternalKind::Func);
     let own = functions.filter(|e| e.index as usize >= s.module.imports.len());
     let exports: Vec<Export> = own
-        .filter(|e| !["xdp", "_initialize", "init"].contains(&e.name))
+        .filter(|e| ![XDP, INITIALIZE, INIT].contains(&e.name))
         .map(|e| Export { name: e.name.to_owned(), function: e.index })
         .collect();
     CompileError::check_limit("exported functions", exports.len() as u64, MAX_EXPORTS.into())?;

@@ -1,12 +1,12 @@
 //! Tables and element segments. Active segments are applied here, so the elements at start are known.
 
 use wasmkc_abi::limits::{MAX_GROWN_ELEMENTS, MAX_TABLE_ELEMENTS};
-use wasmparser::{ElementItems, ElementKind, RefType, TableInit, TableSectionReader};
+use wasmparser::{ElementItems, ElementKind, RefType, TableInit, TableSectionReader, ValType};
 
 use super::{Sections, constant, unsupported, uses::Uses};
 use crate::{
     CompileError,
-    module::{Elements, Reference, Table, function_reference, referenced_function},
+    module::{Elements, Reference, Table, function_reference, is_reference, referenced_function},
 };
 
 /// Declares the tables, filled with their initial value.
@@ -23,7 +23,7 @@ pub fn declare<'a>(s: &mut Sections<'a>, reader: TableSectionReader<'a>) -> Resu
 }
 
 fn supported(ty: RefType, what: &str, offset: usize) -> Result<(), CompileError> {
-    if [RefType::FUNCREF, RefType::EXTERNREF].contains(&ty) {
+    if is_reference(ValType::Ref(ty)) {
         return Ok(());
     }
     Err(unsupported(&format!("{what} of {ty}"), offset))

@@ -1,10 +1,7 @@
 //! Calls: of wasm functions, of helpers, and through tables.
 
-use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Value, condcodes::IntCC, types};
-use wasmkc_abi::{
-    helper::{Arg, Helper, Ret},
-    trap::TrapCode,
-};
+use cranelift_codegen::ir::{AbiParam, InstBuilder, Signature, Value, types};
+use wasmkc_abi::helper::{Arg, Helper, Ret};
 use wasmparser::{FuncType, Operator};
 
 use super::{
@@ -109,11 +106,7 @@ impl Translator<'_, '_, '_> {
             self.load(types::I64, element)
         } else {
             let index = self.pop();
-            let index = self.narrow(index, TrapCode::TableOutOfBounds);
-            let size = self.iconst32(table.elements.len() as u32);
-            let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
-            self.trap_if(outside, TrapCode::TableOutOfBounds);
-            index
+            self.index_of_fixed(table_index, index)
         };
         let number = self.made.dispatchers.number(source, module.canonical[type_index as usize]);
         let mut args = self.give_arguments(ty);

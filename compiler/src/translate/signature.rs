@@ -6,7 +6,7 @@ use wasmparser::{FuncType, ValType};
 use crate::{
     CompileError,
     isa::{CALL_CONV, REGISTER_RESULTS},
-    module::Module,
+    module::{Module, is_reference},
 };
 
 /// Why a type or signature is refused.
@@ -38,7 +38,7 @@ pub fn clif_type(ty: ValType) -> Result<Type, Refused> {
     match ty {
         ValType::I32 | ValType::F32 => Ok(types::I32),
         ValType::I64 | ValType::F64 => Ok(types::I64),
-        ValType::FUNCREF | ValType::EXTERNREF => Ok(types::I64),
+        reference if is_reference(reference) => Ok(types::I64),
         other => Err(Refused { what: format!("type {other}"), advice: type_advice(other) }),
     }
 }
@@ -54,4 +54,21 @@ pub fn signature(module: &Module<'_>, ty: &FuncType) -> Result<Signature, Refuse
         out.returns.push(AbiParam::new(clif_type(*result)?));
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::is_supported;
+    use wasmparser::RefType;
+
+    #[test]
+    fn the_types_that_have_one_are_those_that_are_supported() {
+        let numbers = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+        let references = [RefType::FUNC, RefType::EXTERN, RefType::ANYREF, RefType::EXNREF, RefType::I31REF];
+        let others = [ValType::V128, ValType::FUNCREF, ValType::EXTERNREF];
+        for ty in numbers.into_iter().chain(others).chain(references.map(ValType::Ref)) {
+            assert_eq!(clif_type(ty).is_ok(), is_supported(ty), "{ty}");
+        }
+    }
 }

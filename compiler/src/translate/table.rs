@@ -8,11 +8,11 @@ use wasmkc_abi::trap::TrapCode;
 use wasmparser::{HeapType, Operator, RefType, ValType};
 
 use super::{Symbol, Translator, fuel};
-use crate::module::{Elements, function_reference};
+use crate::module::{Elements, function_reference, is_reference};
 
 /// Whether references of this heap type are compiled.
 pub fn is_supported(hty: HeapType) -> bool {
-    RefType::new(true, hty).is_some_and(|ty| [ValType::FUNCREF, ValType::EXTERNREF].contains(&ValType::Ref(ty)))
+    RefType::new(true, hty).is_some_and(|ty| is_reference(ValType::Ref(ty)))
 }
 
 impl Translator<'_, '_, '_> {
@@ -105,13 +105,7 @@ impl Translator<'_, '_, '_> {
                 let from = self.segment_elements(*index, from, to.len);
                 self.copy_elements(to.start, from.start, from.len);
             }
-            _ => {
-                // Nothing is left of it, so only the empty range at 0 is inside.
-                let end = self.builder.ins().iadd(from, to.len);
-                let zero = self.iconst64(0);
-                let outside = self.builder.ins().icmp(IntCC::NotEqual, end, zero);
-                self.trap_if(outside, TrapCode::TableOutOfBounds);
-            }
+            _ => self.no_elements(from, to.len),
         }
     }
 
@@ -119,10 +113,7 @@ impl Translator<'_, '_, '_> {
         let len = self.pop_index();
         let value = self.pop();
         let from = self.pop_index();
-        let end = self.builder.ins().iadd(from, len);
-        let size = self.table_size(table);
-        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
-        self.trap_if(outside, TrapCode::TableOutOfBounds);
+        let end = self.end_of_elements(table, from, len);
         self.fill_elements(table, from, end, value);
     }
 

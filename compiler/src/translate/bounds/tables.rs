@@ -74,6 +74,32 @@ impl Translator<'_, '_, '_> {
         Range { start: self.builder.ins().iadd(base, distance), len }
     }
 
+    /// The end (i64) of `len` elements at `index` (both i64, of 32 bits) of a table, all of them inside.
+    pub(in crate::translate) fn end_of_elements(&mut self, table: u32, index: Value, len: Value) -> Value {
+        let end = self.builder.ins().iadd(index, len);
+        let size = self.table_size(table);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, size);
+        self.trap_if(outside, TrapCode::TableOutOfBounds);
+        end
+    }
+
+    /// Of an element segment that is dropped: only the empty range at 0 is inside.
+    pub(in crate::translate) fn no_elements(&mut self, index: Value, len: Value) {
+        let end = self.builder.ins().iadd(index, len);
+        let zero = self.iconst64(0);
+        let outside = self.builder.ins().icmp(IntCC::NotEqual, end, zero);
+        self.trap_if(outside, TrapCode::TableOutOfBounds);
+    }
+
+    /// `index` as i32, inside a table that nothing changes. It selects a callee and is no part of an address.
+    pub(in crate::translate) fn index_of_fixed(&mut self, table: u32, index: Value) -> Value {
+        let index = self.narrow(index, TrapCode::TableOutOfBounds);
+        let size = self.iconst32(self.module.tables[table as usize].elements.len() as u32);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, size);
+        self.trap_if(outside, TrapCode::TableOutOfBounds);
+        index
+    }
+
     fn mask_always(&mut self, outside: Value, value: Value) -> Value {
         let zero = self.iconst64(0);
         self.builder.ins().select_spectre_guard(outside, zero, value)

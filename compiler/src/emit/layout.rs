@@ -122,7 +122,10 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
                 Target::Symbol(Symbol::Elements(n)) => {
                     (RelocationKind::Rodata, i64::from(elements[n as usize]) + fixup.addend)
                 }
-                Target::Symbol(symbol) | Target::Tail(symbol) => match symbol.undefined() {
+                Target::Tail(symbol) => {
+                    return Err(CompileError::internal("layout", format!("a tail call of {symbol:?} is left")));
+                }
+                Target::Symbol(symbol) => match symbol.undefined() {
                     Some(name) => (RelocationKind::Undefined(name), fixup.addend),
                     None => {
                         let to = offsets.get(&symbol).copied();

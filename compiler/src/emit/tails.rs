@@ -79,7 +79,8 @@ fn gives_back(i: &Instruction) -> bool {
         && i.op1_kind() == OpKind::Memory
         && i.memory_base() == Register::RSP
         && i.memory_index() == Register::None;
-    let frees = i.mnemonic() == Mnemonic::Add && i.op0_register() == Register::RSP && i.op1_kind() != OpKind::Register;
+    let constant = matches!(i.op1_kind(), OpKind::Immediate8to64 | OpKind::Immediate32to64);
+    let frees = i.mnemonic() == Mnemonic::Add && i.op0_register() == Register::RSP && constant;
     restores || frees
 }
 
@@ -117,6 +118,9 @@ mod tests {
         let mut between = TAIL.to_vec();
         between.splice(5..5, [0x48, 0x89, 0xc2]); // mov rdx, rax
         assert!(replaced(&between, 0).is_err_and(|e| e.contains("mov rdx")));
+        let mut loaded = TAIL.to_vec();
+        loaded.splice(9..13, [0x48, 0x03, 0x24, 0x24]); // add rsp, [rsp]
+        assert!(replaced(&loaded, 0).is_err_and(|e| e.contains("add rsp")));
         let branch = [&[0x0f, 0x84, 5, 0, 0, 0], &TAIL[..]].concat(); // je behind the call
         assert!(replaced(&branch, 6).is_err_and(|e| e.contains("branch")));
         let before = [&[0x0f, 0x84, 0, 0, 0, 0], &TAIL[..]].concat(); // je to the call

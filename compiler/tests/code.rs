@@ -25,7 +25,10 @@ fn text(wat: &str) -> Vec<u8> {
 fn part<'a>(listing: &'a str, symbol: &str) -> &'a str {
     let at = listing.find(&format!("{symbol}:")).unwrap_or_else(|| panic!("no {symbol} in {listing}"));
     let rest = &listing[at..];
-    let end = ["\nFunction(", "\nDispatcher(", "\nThunk("].iter().filter_map(|s| rest.find(s)).min();
+    let end = ["\nFunction(", "\nDispatcher(", "\nThunk(", "\nExport(", "\nRuntime("]
+        .iter()
+        .filter_map(|s| rest.find(s))
+        .min();
     &rest[..end.unwrap_or(rest.len())]
 }
 
@@ -37,9 +40,15 @@ fn every_function_checks_the_stack_and_pays_before_it_calls() {
         (table 4 funcref) (elem (i32.const 0) $f $load8 $f)
         (func $f (type $t) (call $g (local.get 0)))
         (func $g (type $t) (local.get 0))
-        (func (export "xdp") (result i32) (call_indirect (type $t) (i32.const 1) (i32.const 2))))"#);
-    for symbol in ["Function(1)", "Function(2)", "Function(3)", "Dispatcher(0)", "Thunk(0)"] {
+        (func (export "xdp") (result i32) (call_indirect (type $t) (i32.const 1) (i32.const 2)))
+        (func (export "root") (param f64) (result f64) (f64.sqrt (local.get 0))))"#);
+    let mut symbols = vec!["Function(1)", "Function(2)", "Function(3)", "Dispatcher(0)", "Thunk(0)", "Export(0)"];
+    let starts = listing.lines().filter_map(|line| Some(line.split_once(": stack ")?.0));
+    symbols.extend(starts.filter(|symbol| symbol.starts_with("Runtime(")));
+    assert!(symbols.len() > 6, "{listing}");
+    for symbol in symbols {
         let code = part(&listing, symbol);
+        assert_eq!(code.matches(": stack ").count(), 1, "{code}");
         // The trap exits stand at the end, so the branches to them are what must come first.
         let (stack, fuel) = (code.find("+0x10]"), code.find("+0x18]"));
         let call = code.lines().find(|l| l.contains("  call ")).and_then(|l| code.find(l)).expect("a call");

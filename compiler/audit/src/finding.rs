@@ -93,7 +93,7 @@ rules! {
     /// The function does not begin with its frame, or changes rbp later.
     Frame = "frame", "a function begins with push rbp; mov rbp, rsp, is not re-entered there and leaves rbp alone, but right before a jump to another function";
     /// rsp changed in an unusual way, or to different depths on two paths.
-    StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths";
+    StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths; but for `mov rsp, rbp` before `pop rbp` and a jump to a function";
     /// An access through rsp or rbp outside the function's own frame.
     StackAccess = "stack-access", "an access through rsp or rbp must stay in the frame and off the return address";
     /// No stack check before a call or return.

@@ -49,6 +49,23 @@ fn a_frame_taken_down_without_a_jump() {
 }
 
 #[test]
+fn a_return_behind_a_frame_that_is_taken_down() {
+    // push rbx: it rests in the frame, which wkc_ret would take down once more.
+    let code = Code::with_frame(&[0x53]).raw(TAKE_DOWN).ret();
+    assert_eq!(rules(&Kwo::new(code)), ["stack-pointer", "frame"]);
+}
+
+#[test]
+fn a_charge_that_nothing_checks_before_the_jump() {
+    // mov rax, [rdi + 24]; sub rax, 8; mov [rdi + 24], rax: stored, and whether it is enough is never asked.
+    let charge = [0x48, 0x8b, 0x47, 24, 0x48, 0x83, 0xe8, 8, 0x48, 0x89, 0x47, 24];
+    let code = Code::bare().stack_check().raw(&charge);
+    let found = rules(&jumps(code.clone(), TAKE_DOWN));
+    assert_eq!(found, ["unpaid-call", "unchecked-charge", "undercharged-code"]);
+    accepted(&jumps(code.raw(&[0x48, 0x85, 0xc0, 0x7d, 12]).trap(9), TAKE_DOWN));
+}
+
+#[test]
 fn a_jump_to_the_middle_of_a_function() {
     refused(&jumps_into(Code::new(), TAKE_DOWN, 4), "branch-out-of-function");
     refused(&jumps_into(Code::new(), TAKE_DOWN, -1), "branch-out-of-function");

@@ -15,7 +15,7 @@ same() {
 	# The trampolines' frames differ by a few bytes, so recursion may end one call, and its fuel, apart.
 	[ "$1" = endless-recursion ] && sed -i 's/"fuel":[0-9]*,//' /tmp/here.json /tmp/kernel.json
 	diff /tmp/here.json /tmp/kernel.json >/tmp/differences
-	ok "$1: equal for every packet" sh -c "test \$(wc -l </tmp/here.json) -gt 1 && ! head -n 6 /tmp/differences | grep . && ! grep . /tmp/kernel.log"
+	ok "$1: equal for every packet" sh -c "test \$(wc -l </tmp/here.json) -gt 1 && ! head -n 6 /tmp/differences | grep . && ! grep -v 'judged none' /tmp/kernel.log"
 	wasmkc inspect "/host/$1.kwo" --json >/tmp/inspect.json
 	wasmkc list --json >/tmp/list.json
 	equal "$1: the same code" "$(json text_sha256 /tmp/list.json)" "$(json text_sha256 /tmp/inspect.json)"

@@ -146,3 +146,21 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
     CompileError::check_limit("relocations", relocations.len() as u64, MAX_RELOCATIONS.into())?;
     Ok(Image { text, rodata, passive, relocations, functions: placed, stack_bound })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Fixup, *};
+
+    #[test]
+    fn a_tail_call_that_is_left_is_an_error() {
+        let place = |target| {
+            let fixups = vec![Fixup { at: 1, target, addend: -4 }];
+            let (symbol, code) = (Symbol::Function(0), vec![0xe8, 0, 0, 0, 0]);
+            let (constants, traps, lines) = (vec![], vec![], vec![]);
+            layout(&Module::default(), vec![Compiled { symbol, code, constants, fixups, traps, lines, stack: 16 }])
+        };
+        assert!(place(Target::Symbol(Symbol::Function(0))).is_ok());
+        let left = place(Target::Tail(Symbol::Function(0))).err().map(|e| e.to_string());
+        assert!(left.is_some_and(|e| e.contains("a tail call of Function(0) is left")));
+    }
+}

@@ -59,13 +59,6 @@ pub struct Image {
     pub stack_bound: Option<u32>,
 }
 
-impl Image {
-    /// Row of `symbol`.
-    pub fn row(&self, symbol: Symbol) -> Option<usize> {
-        self.functions.iter().position(|f| f.function.symbol == symbol)
-    }
-}
-
 /// Where `.text` ends with `function` behind its `end`, if there it may.
 pub fn end_of_text(end: u32, function: &Compiled) -> Result<u32, CompileError> {
     let end = end.next_multiple_of(ALIGN as u32) as usize + function.code.len();

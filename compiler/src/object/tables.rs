@@ -1,5 +1,7 @@
 //! The `.wkc.*` sections.
 
+use std::collections::HashMap;
+
 use wasmkc_abi::{
     ABI_MAJOR, ABI_MINOR,
     object::{
@@ -65,9 +67,9 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         .collect();
     let passive: Vec<PassiveRow> =
         image.passive.iter().map(|(offset, size)| PassiveRow { offset: *offset, size: *size }).collect();
+    let offsets: HashMap<Symbol, u32> = image.functions.iter().map(|f| (f.function.symbol, f.offset)).collect();
     let start = |symbol| {
-        let row = image.row(symbol).map(|row| functions[row].text_offset);
-        row.ok_or_else(|| CompileError::internal("object", format!("no code of {symbol:?}")))
+        offsets.get(&symbol).copied().ok_or_else(|| CompileError::internal("object", format!("no code of {symbol:?}")))
     };
     let entry = |index: Option<u32>| index.map_or(Ok(NONE), |index| start(Symbol::Function(index)));
     let mut exports = Vec::with_capacity(module.exports.len());

@@ -1,12 +1,16 @@
 //! One module through both engines.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use fastrand::Rng;
-use wasmkc_abi::object::VALUE_TYPES;
-use wasmparser::{ExternalKind, FuncType, Parser, Payload, ValType};
 
+use crate::arguments::{arguments, same};
+use crate::make::Case;
 use crate::ours::{NoInstance, Ours};
+use crate::plan::{Nans, Plan};
+use crate::prepare::{Side, prepare};
+use crate::surface::Surface;
 use crate::theirs::Theirs;
 use crate::{End, Engine, Export};
 
@@ -18,10 +22,16 @@ const ROUNDS: usize = 3;
 pub struct Outcome {
     /// Why our compiler refused it, if it did; nothing was compared then.
     pub refused: Option<String>,
+    /// Why the comparison ended early, if it did.
+    pub gave_up: Option<String>,
+    /// Why there was no instance, if both engines agree that there is none.
+    pub no_instance: Option<&'static str>,
     /// Calls that were compared.
     pub calls: u64,
     /// Those that came back.
     pub returned: u64,
+    /// Traps by their cause.
+    pub traps: BTreeMap<&'static str, u64>,
 }
 
 /// Something that an observer can see is not the same.
@@ -34,135 +44,145 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The exported functions and globals of a module.
-struct Surface {
-    functions: Vec<Export>,
-    /// Names by global index; empty where it is not exported.
-    globals: Vec<String>,
-}
-
-fn letters(types: &[ValType]) -> String {
-    let letter = |ty: &ValType| {
-        VALUE_TYPES.iter().find(|(_, name)| *name == ty.to_string()).map_or('?', |(l, _)| char::from(*l))
-    };
-    types.iter().map(letter).collect()
-}
-
-fn surface(wasm: &[u8]) -> wasmparser::Result<Surface> {
-    let (mut types, mut functions, mut exports, mut globals) = (Vec::<FuncType>::new(), Vec::new(), Vec::new(), 0);
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::TypeSection(reader) => {
-                for ty in reader.into_iter_err_on_gc_types() {
-                    types.push(ty?);
-                }
-            }
-            Payload::FunctionSection(reader) => functions = reader.into_iter().collect::<Result<_, _>>()?,
-            Payload::GlobalSection(reader) => globals = reader.count() as usize,
-            Payload::ExportSection(reader) => exports = reader.into_iter().collect::<Result<_, _>>()?,
-            _ => {}
-        }
-    }
-    let mut out = Surface { functions: Vec::new(), globals: vec![String::new(); globals] };
-    for export in exports {
-        match export.kind {
-            ExternalKind::Func => {
-                let ty: &FuncType = &types[functions[export.index as usize] as usize];
-                let (params, results) = (letters(ty.params()), letters(ty.results()));
-                out.functions.push(Export { name: export.name.to_owned(), params, results });
-            }
-            ExternalKind::Global => export.name.clone_into(&mut out.globals[export.index as usize]),
-            _ => {}
-        }
-    }
-    Ok(out)
-}
-
-/// An argument: an edge, or random bits.
-fn argument(letter: char, rng: &mut Rng) -> u64 {
-    let edges: &[u64] = match letter {
-        'i' => &[0, 1, 0xffff_ffff, 0x8000_0000, 0x7fff_ffff, 65535, 65536],
-        'I' => &[0, 1, u64::MAX, 1 << 63, i64::MAX as u64, 1 << 32],
-        'f' => &[0, 0x8000_0000, 0x3f80_0000, 0x7f80_0000, 0xff80_0000, 0x7fc0_0000, 1, 0x4f00_0000],
-        _ => {
-            &[0, 1 << 63, 0x3ff0_0000_0000_0000, 0x7ff0_0000_0000_0000, 0x7ff8_0000_0000_0000, 1, 0x43e0_0000_0000_0000]
-        }
-    };
-    let random = if matches!(letter, 'i' | 'f') { u64::from(rng.u32(..)) } else { rng.u64(..) };
-    if rng.bool() { edges[rng.usize(..edges.len())] } else { random }
-}
-
-/// Equal, or both a NaN: which one the specification leaves open.
-fn same(letter: char, ours: u64, theirs: u64) -> bool {
-    ours == theirs
-        || match letter {
-            'f' => f32::from_bits(ours as u32).is_nan() && f32::from_bits(theirs as u32).is_nan(),
-            'F' => f64::from_bits(ours).is_nan() && f64::from_bits(theirs).is_nan(),
-            _ => false,
-        }
-}
-
-/// Runs `wasm` on both engines with arguments from `seed`.
+/// Prepares a module and runs it on both engines.
 ///
 /// # Errors
 /// The first difference.
-pub fn compare(wasm: &[u8], seed: u64) -> Result<Outcome, Difference> {
-    compare_two(wasm, wasm, seed)
+pub fn compare(case: &Case) -> Result<Outcome, Difference> {
+    let of = |side| prepare(&case.wasm, &case.plan, side);
+    match (of(Side::Ours), of(Side::Theirs)) {
+        (Ok(ours), Ok(theirs)) => compare_two(&ours, &theirs, &case.plan),
+        (Err(why), _) | (_, Err(why)) => {
+            Ok(Outcome { refused: Some(format!("cannot be prepared: {why}")), ..Outcome::default() })
+        }
+    }
 }
 
-/// The same with another module for each engine, which shows that a difference is found.
+/// The module as our compiler gets it.
+///
+/// # Errors
+/// Why it cannot be prepared.
+pub fn prepared(case: &Case) -> Result<Vec<u8>, String> {
+    prepare(&case.wasm, &case.plan, Side::Ours)
+}
+
+/// Runs a module for each engine, as they are.
 ///
 /// # Errors
 /// The first difference.
-pub fn compare_two(wasm: &[u8], for_wasmtime: &[u8], seed: u64) -> Result<Outcome, Difference> {
-    let differ = |what: String| Err(Difference(what));
-    let surface = surface(wasm).map_err(|e| Difference(format!("generated module: {e}")))?;
+pub fn compare_two(ours: &[u8], theirs: &[u8], plan: &Plan) -> Result<Outcome, Difference> {
+    let surface = Surface::of(ours).map_err(|e| Difference(format!("the module cannot be read: {e}")))?;
     let mut outcome = Outcome::default();
-    let (mut ours, mut theirs) = match (Ours::new(wasm, surface.globals.clone()), Theirs::new(for_wasmtime)) {
+    let started = (Ours::new(ours, plan), Theirs::new(theirs, plan, &surface));
+    let (mut ours, mut theirs) = match started {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
-        (Err(NoInstance::Bug(text)), _) => return differ(format!("our compiler fails: {text}")),
         (Err(NoInstance::Refused(text)), _) => {
             outcome.refused = Some(text);
             return Ok(outcome);
         }
-        (Err(NoInstance::Trap(cause)), Err(End::Trap(other))) if cause == other => return Ok(outcome),
-        (Err(NoInstance::Trap("out-of-fuel" | "stack-overflow")), _) | (_, Err(End::GaveUp(_))) => return Ok(outcome),
-        (Err(error), Err(end)) => return differ(format!("start: ours {error:?}, wasmtime {end:?}")),
-        (Err(error), Ok(_)) => return differ(format!("start: ours {error:?}, wasmtime starts")),
-        (Ok(_), Err(end)) => return differ(format!("start: ours starts, wasmtime {end:?}")),
+        (Err(NoInstance::WouldTrap(cause) | NoInstance::Trap(cause)), Err(End::Trap(other))) if cause == other => {
+            outcome.no_instance = Some(cause);
+            return Ok(outcome);
+        }
+        (Err(NoInstance::Trap(why @ ("out-of-fuel" | "stack-overflow"))), _) | (_, Err(End::GaveUp(why))) => {
+            outcome.gave_up = Some(format!("at start: {why}"));
+            return Ok(outcome);
+        }
+        (Err(NoInstance::Bug(text)), _) => return Err(Difference(format!("our compiler fails: {text}"))),
+        (Err(error), Err(end)) => return Err(Difference(format!("start: ours {error:?}, wasmtime {end:?}"))),
+        (Err(error), Ok(_)) => return Err(Difference(format!("start: ours {error:?}, wasmtime starts"))),
+        (Ok(_), Err(end)) => return Err(Difference(format!("start: ours starts, wasmtime {end:?}"))),
     };
-    let mut rng = Rng::with_seed(seed);
-    for _ in 0..ROUNDS {
-        for export in &surface.functions {
-            let arguments: Vec<u64> = export.params.chars().map(|letter| argument(letter, &mut rng)).collect();
-            let (a, b) = (ours.call(export, &arguments), theirs.call(export, &arguments));
-            outcome.calls += 1;
-            match (&a, &b) {
-                (End::GaveUp(_), _) | (_, End::GaveUp(_)) => return Ok(outcome),
-                (End::Back(x), End::Back(y)) => {
-                    outcome.returned += 1;
-                    let equal =
-                        export.results.chars().zip(x.iter().zip(y)).all(|(letter, (x, y))| same(letter, *x, *y));
-                    if !equal || x.len() != y.len() {
-                        return differ(format!("{export:?} of {arguments:x?}: ours {x:x?}, wasmtime {y:x?}"));
-                    }
-                }
-                (End::Trap(x), End::Trap(y)) if x == y => {}
-                _ => return differ(format!("{export:?} of {arguments:x?}: ours {a:x?}, wasmtime {b:x?}")),
-            }
-        }
+    let shadow = surface.globals.iter().find(|global| Some(global.index) == ours.restored());
+    if let Some(global) = shadow {
+        theirs.restore(global);
     }
-    let (a, b) = (ours.memory(), theirs.memory());
-    if a != b {
-        let at = a.iter().zip(&b).position(|(x, y)| x != y);
-        return differ(format!("memory: {} and {} bytes, first difference at {at:?}", a.len(), b.len()));
-    }
-    for name in surface.globals.iter().filter(|name| !name.is_empty()) {
-        let (a, b) = (ours.global(name), theirs.global(name));
-        let equal = a == b || a.zip(b).is_some_and(|(a, b)| same('f', a, b) || same('F', a, b));
-        if !equal {
-            return differ(format!("global {name}: ours {a:x?}, wasmtime {b:x?}"));
-        }
+    let mut pair = Pair { ours: &mut ours, theirs: &mut theirs, surface: &surface, any_nan: plan.nans == Nans::Leaks };
+    if pair.calls(plan.seed, &mut outcome)? {
+        pair.state()?;
     }
     Ok(outcome)
+}
+
+/// Two instances of one module.
+struct Pair<'a> {
+    ours: &'a mut Ours,
+    theirs: &'a mut Theirs,
+    surface: &'a Surface,
+    any_nan: bool,
+}
+
+impl Pair<'_> {
+    /// All calls; whether the instances can still be compared.
+    fn calls(&mut self, seed: u64, outcome: &mut Outcome) -> Result<bool, Difference> {
+        let mut rng = Rng::with_seed(seed);
+        for _ in 0..ROUNDS {
+            for (_, export) in &self.surface.functions {
+                if let Some(steps) = &self.surface.steps {
+                    self.both(steps, &[])?;
+                }
+                let arguments = arguments(&export.params, self.surface, &mut rng);
+                match self.both(export, &arguments)? {
+                    End::GaveUp(why) => {
+                        outcome.gave_up = Some(why.to_owned());
+                        return Ok(false);
+                    }
+                    End::Trap(cause) => *outcome.traps.entry(cause).or_default() += 1,
+                    _ => outcome.returned += 1,
+                }
+                outcome.calls += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    /// One call on both: how it ended, if it ended the same.
+    fn both(&mut self, export: &Export, arguments: &[u64]) -> Result<End, Difference> {
+        let ours = self.ours.call(export, arguments);
+        if matches!(ours, End::GaveUp(_)) {
+            return Ok(ours);
+        }
+        let theirs = self.theirs.call(export, arguments);
+        let equal = match (&ours, &theirs) {
+            (_, End::GaveUp(_)) => return Ok(theirs),
+            (End::Back(x), End::Back(y)) => {
+                let mut pairs = export.results.chars().zip(x.iter().zip(y));
+                x.len() == y.len() && pairs.all(|(letter, (x, y))| same(letter, self.any_nan, *x, *y))
+            }
+            (End::Trap(x), End::Trap(y)) => x == y,
+            _ => false,
+        };
+        if equal {
+            return Ok(ours);
+        }
+        Err(Difference(format!(
+            "{}({}) -> ({}) of {arguments:x?}: ours {ours:x?}, wasmtime {theirs:x?}",
+            export.name, export.params, export.results
+        )))
+    }
+
+    /// Memories, globals, tables.
+    fn state(&mut self) -> Result<(), Difference> {
+        let (a, b) = (self.ours.memory(), self.theirs.memory());
+        if a != b {
+            let at = a.iter().zip(&b).position(|(x, y)| x != y);
+            return Err(Difference(format!("memory: {} and {} bytes, first difference at {at:x?}", a.len(), b.len())));
+        }
+        for digest in &self.surface.digests {
+            self.both(digest, &[])?;
+        }
+        for global in &self.surface.globals {
+            let (a, b) = (self.ours.global(global), self.theirs.global(global));
+            if !a.zip(b).is_some_and(|(a, b)| same(global.letter, self.any_nan, a, b)) {
+                return Err(Difference(format!("global {}: ours {a:x?}, wasmtime {b:x?}", global.name)));
+            }
+        }
+        for table in &self.surface.tables {
+            let End::Back(size) = self.both(&table.size, &[])? else { continue };
+            for index in 0..size.first().copied().unwrap_or(0) {
+                self.both(&table.element, &[index])?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,18 +1,20 @@
 //! Our engine: the compiler with its audit, the loader's core, the code itself.
 
+use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::TrapCode;
-use wasmkc_compiler::{Blame, Options, compile};
+use wasmkc_compiler::{Blame, CompileError, Options, compile};
 use wasmkc_host::{CallError, Grant, Instance, Program, StartError};
 
-use crate::{End, Engine, Export};
+use crate::plan::Plan;
+use crate::{End, Engine, Export, Global};
 
-/// Far beyond what a module that ends within its steps needs.
-const GRANT: Grant = Grant { fuel: 1_000_000_000, stack: 256 << 10 };
+/// Far beyond what a module that ends within its steps needs. The stack is that of the thread.
+const GRANT: Grant = Grant { fuel: 2_000_000_000, stack: 16 << 20 };
 
 /// An instance.
 pub struct Ours {
     instance: Instance,
-    globals: Vec<String>,
+    restored: Option<u32>,
 }
 
 /// Why there is no instance.
@@ -20,29 +22,67 @@ pub struct Ours {
 pub enum NoInstance {
     /// The compiler refuses the module by name, as it may.
     Refused(String),
+    /// The compiler says that instantiation would trap.
+    WouldTrap(&'static str),
     /// The compiler or the loader failed on what it must not fail on.
     Bug(String),
     /// It trapped at start.
     Trap(&'static str),
 }
 
+/// Why it was refused, in few words, so that it can be counted.
+fn reason(error: &CompileError) -> String {
+    match error {
+        CompileError::UnsupportedInFunction { what, .. } | CompileError::Unsupported { what, .. } => {
+            format!("unsupported: {what}")
+        }
+        CompileError::Limit { what, .. } => format!("limit: {what}"),
+        CompileError::MemoryTooLarge { .. } => "limit: memory".to_owned(),
+        CompileError::FunctionTooLarge { what, .. } => {
+            format!("function too large: {}", what.trim_matches(|c: char| !c.is_alphabetic()))
+        }
+        CompileError::LandingPad { .. } => "a landing pad in code".to_owned(),
+        CompileError::NoXdp => "no export".to_owned(),
+        CompileError::Invalid { message, .. } => format!("invalid: {message}"),
+        other => other.to_string(),
+    }
+}
+
+/// The object of `wasm`.
+fn object(wasm: &[u8], plan: &Plan) -> Result<Vec<u8>, NoInstance> {
+    let options = Options { author_trusted: plan.trusted, ..Options::default() };
+    let compiled = || match std::panic::catch_unwind(|| compile(wasm, &options)) {
+        Ok(result) => result.map_err(|e| match e {
+            CompileError::SegmentOutOfBounds { kind: "data", .. } => NoInstance::WouldTrap("memory-out-of-bounds"),
+            CompileError::SegmentOutOfBounds { .. } => NoInstance::WouldTrap("table-out-of-bounds"),
+            e if e.blame() == Blame::Internal => NoInstance::Bug(e.to_string()),
+            e => NoInstance::Refused(reason(&e)),
+        }),
+        Err(_) => Err(NoInstance::Bug("it panics".to_owned())),
+    };
+    let bytes = compiled()?.bytes;
+    if plan.twice && compiled()?.bytes != bytes {
+        return Err(NoInstance::Bug("two compilations give different bytes".to_owned()));
+    }
+    Ok(bytes)
+}
+
 impl Ours {
-    /// Compiles and starts `wasm`; `globals` are the names of its exported globals by index.
-    pub fn new(wasm: &[u8], globals: Vec<String>) -> Result<Self, NoInstance> {
-        let object = compile(wasm, &Options { author_trusted: false, ..Options::default() }).map_err(|e| {
-            let text = e.to_string();
-            // a segment that would trap at instantiation is refused at compile time
-            match e.blame() {
-                Blame::Internal => NoInstance::Bug(text),
-                _ => NoInstance::Refused(text),
-            }
-        })?;
-        let program = Program::load_compiled_here(&object.bytes).map_err(|e| NoInstance::Bug(e.to_string()))?;
+    /// Compiles and starts `wasm`.
+    pub fn new(wasm: &[u8], plan: &Plan) -> Result<Self, NoInstance> {
+        let object = object(wasm, plan)?;
+        let program = Program::load_compiled_here(&object).map_err(|e| NoInstance::Bug(e.to_string()))?;
+        let slot = program.info().shadow_sp_slot;
         match Instance::new(&program) {
-            Ok(instance) => Ok(Self { instance, globals }),
+            Ok(instance) => Ok(Self { instance, restored: (slot != NONE).then_some(slot) }),
             Err(StartError::Trap(trap)) => Err(NoInstance::Trap(trap.code.name())),
             Err(error) => Err(NoInstance::Refused(error.to_string())),
         }
+    }
+
+    /// The global that gets its value at start back after a trap: what looks like the guest's shadow-stack pointer.
+    pub fn restored(&self) -> Option<u32> {
+        self.restored
     }
 }
 
@@ -54,7 +94,7 @@ impl Engine for Ours {
                 TrapCode::OutOfFuel | TrapCode::StackOverflow => End::GaveUp(trap.code.name()),
                 code => End::Trap(code.name()),
             },
-            Err(error) => panic!("{}: {error}", export.name),
+            Err(error) => End::Failed(error.to_string()),
         }
     }
 
@@ -62,8 +102,7 @@ impl Engine for Ours {
         self.instance.memory().to_vec()
     }
 
-    fn global(&mut self, name: &str) -> Option<u64> {
-        let index = self.globals.iter().position(|known| known == name)?;
-        self.instance.slot(u32::try_from(index).ok()?)
+    fn global(&mut self, global: &Global) -> Option<u64> {
+        self.instance.slot(global.index)
     }
 }

@@ -1,0 +1,134 @@
+//! Function bodies: steps, NaNs, and the places where `tame` says something else.
+
+use fastrand::Rng;
+use wasm_encoder::{
+    BlockType, Function, Instruction as I, RefType, ValType,
+    reencode::{self, Reencode},
+};
+use wasmparser::{FunctionBody, Operator};
+
+use super::{Side, facts::Facts, tame};
+use crate::plan::{Nans, Plan};
+
+/// Locals for what lies on the operand stack meanwhile, in this order behind the function's own.
+const SCRATCH: [ValType; 10] = [
+    ValType::I32,
+    ValType::I32,
+    ValType::I32,
+    ValType::I64,
+    ValType::I64,
+    ValType::I64,
+    ValType::F32,
+    ValType::F64,
+    ValType::Ref(RefType::FUNCREF),
+    ValType::Ref(RefType::EXTERNREF),
+];
+
+/// The reencoder: all but bodies and maxima stays as it is.
+pub struct Bodies<'a> {
+    pub facts: &'a Facts,
+    pub plan: &'a Plan,
+    pub side: Side,
+    /// Decides for each operator whether it is tamed; the same for both sides.
+    rng: Rng,
+    /// Index of the next function.
+    next: usize,
+}
+
+/// One function on its way.
+pub struct Body<'a> {
+    pub facts: &'a Facts,
+    /// Index of the function.
+    pub index: usize,
+    pub out: Function,
+    /// Index of the first scratch local.
+    scratch: u32,
+}
+
+impl<'a> Bodies<'a> {
+    pub fn new(facts: &'a Facts, plan: &'a Plan, side: Side) -> Self {
+        Self { facts, plan, side, rng: Rng::with_seed(plan.seed ^ 0x7461_6d65), next: 0 }
+    }
+
+    /// The prepared function.
+    pub fn function(&mut self, body: &FunctionBody<'_>) -> Result<Function, reencode::Error<String>> {
+        let index = self.next;
+        self.next += 1;
+        let params = self.facts.function_type(index).map_or(0, |ty| ty.params().len() as u32);
+        let mut locals = Vec::new();
+        let mut scratch = params;
+        for item in body.get_locals_reader()? {
+            let (count, ty) = item?;
+            scratch += count;
+            locals.push((count, self.val_type(ty)?));
+        }
+        if self.plan.tamed > 0 || self.plan.nans == Nans::Leaks {
+            locals.extend(SCRATCH.map(|ty| (1, ty)));
+        }
+        let mut out = Body { facts: self.facts, index, out: Function::new(locals), scratch };
+        out.step();
+        for op in body.get_operators_reader()? {
+            let op = op?;
+            if self.plan.nans == Nans::Leaks {
+                out.close_nans(&op);
+            }
+            let tamed = self.rng.u8(..16) < self.plan.tamed;
+            if tamed && tame::tame(&mut out, &op) {
+                continue;
+            }
+            out.out.instruction(&self.instruction(op.clone())?);
+            if matches!(op, Operator::Loop { .. }) {
+                out.step();
+            }
+        }
+        Ok(out.out)
+    }
+}
+
+impl Body<'_> {
+    /// Adds instructions.
+    pub fn put(&mut self, code: &[I<'_>]) {
+        for instruction in code {
+            self.out.instruction(instruction);
+        }
+    }
+
+    /// Scratch local `n` of a type; numbers of the same type are three at most.
+    pub fn scratch(&self, ty: ValType, n: u32) -> u32 {
+        let first = SCRATCH.iter().position(|known| *known == ty).unwrap_or(0) as u32;
+        self.scratch + first + n
+    }
+
+    /// Traps unless there is a step left, and takes it.
+    fn step(&mut self) {
+        let steps = self.facts.globals.len() as u32;
+        self.put(&[
+            I::GlobalGet(steps),
+            I::I32Eqz,
+            I::If(BlockType::Empty),
+            I::Unreachable,
+            I::End,
+            I::GlobalGet(steps),
+            I::I32Const(1),
+            I::I32Sub,
+            I::GlobalSet(steps),
+        ]);
+    }
+
+    /// Where a NaN's bits would become something else than a NaN, it becomes the canonical one before.
+    fn close_nans(&mut self, op: &Operator<'_>) {
+        match op {
+            Operator::I32ReinterpretF32 | Operator::F32Store { .. } | Operator::F32Copysign => {
+                let value = self.scratch(ValType::F32, 0);
+                let canonical = I::F32Const(f32::from_bits(0x7fc0_0000).into());
+                self.put(&[I::LocalTee(value), canonical, I::LocalGet(value), I::LocalGet(value), I::F32Eq, I::Select]);
+            }
+            Operator::I64ReinterpretF64 | Operator::F64Store { .. } | Operator::F64Copysign => {
+                let value = self.scratch(ValType::F64, 0);
+                let canonical = I::F64Const(f64::from_bits(0x7ff8_0000_0000_0000).into());
+                self.put(&[I::LocalTee(value), canonical, I::LocalGet(value), I::LocalGet(value), I::F64Eq, I::Select]);
+            }
+            _ => {}
+        }
+    }
+}

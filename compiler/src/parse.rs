@@ -56,8 +56,9 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, Compil
     let uses = uses::Uses::of(&s)?;
     s.module.tail_calls = uses.tail_calls;
     s.module.memories = memory::memories(&s, &uses, options)?;
-    s.module.data = memory::data(&s)?;
+    // elements before data, as instantiation has it: of segments outside, the first is named
     tables::fill(&mut s, &uses)?;
+    s.module.data = memory::data(&s)?;
     check_imports_have_memory(&s.module)?;
     s.module.entries = entries::entries(&s)?;
     s.module.exports = entries::exports(&s)?;

@@ -250,6 +250,15 @@ fn segments_outside() {
     assert!(matches!(error, CompileError::SegmentOutOfBounds { kind: "element", .. }), "{error}");
 }
 
+/// Instantiation copies the element segments first, so it would trap at them.
+#[test]
+fn of_segments_outside_the_one_that_instantiation_would_trap_at_is_named() {
+    let error = refuse(&format!(
+        "(module (memory 0) (table 0 funcref) (elem (i32.const 1) $f) (data (i32.const 0) \"a\") (func $f) {XDP})"
+    ));
+    assert!(matches!(error, CompileError::SegmentOutOfBounds { kind: "element", .. }), "{error}");
+}
+
 #[test]
 fn options_that_no_object_can_carry() {
     let wat = format!("(module {XDP})");

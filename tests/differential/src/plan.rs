@@ -89,7 +89,7 @@ impl Plan {
             source,
             nans: if generator { Nans::Generator } else { Nans::Leaks },
             steps: [20, 100, 400, 1000][rng.usize(..4)],
-            tamed: [0, 12, 15, 16][rng.usize(..4)],
+            tamed: [0, 10, 13, 14, 15, 15, 16, 16][rng.usize(..8)],
             keeps_start: rng.u8(..4) == 0,
             exports_tables: rng.u8(..4) == 0,
             reads_tables: rng.bool(),

@@ -71,8 +71,7 @@ pub fn shape(plan: &Plan) -> Config {
 /// Which kinds of operators it may have: all, or all but some.
 fn instructions(rng: &mut Rng, floats: bool) -> InstructionKinds {
     use InstructionKind as Kind;
-    let (numeric, memory) =
-        if floats { (Kind::Numeric, Kind::Memory) } else { (Kind::NumericInt, Kind::MemoryInt) };
+    let (numeric, memory) = if floats { (Kind::Numeric, Kind::Memory) } else { (Kind::NumericInt, Kind::MemoryInt) };
     // Numbers and variables always: without them nothing is computed.
     let mut kinds = vec![numeric, Kind::Variable];
     let all = rng.bool();

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use wasmkc_abi::object::VALUE_TYPES;
 use wasmparser::{
-    ConstExpr, ElementItems, ExternalKind, FuncType, OperatorsReader, Operator, Parser, Payload, Result, TableInit, ValType,
+    ConstExpr, ElementItems, ExternalKind, FuncType, Operator, OperatorsReader, Parser, Payload, Result, TableInit,
+    ValType,
 };
 
 use crate::prepare::{DIGEST, ELEMENT, OWN, SIZE, STEPS};

@@ -125,14 +125,23 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = |part: u64, of: u64| 100.0 * part as f64 / of.max(1) as f64;
-        writeln!(f, "{} modules in {:.0} s, {} an hour; {} of the official suite, mutated", self.modules, self.seconds, self.modules_per_hour, self.from_suite)?;
+        writeln!(
+            f,
+            "{} modules in {:.0} s, {} an hour; {} of the official suite, mutated",
+            self.modules, self.seconds, self.modules_per_hour, self.from_suite
+        )?;
         writeln!(f, "refused  {:>8}  {:.1} %", self.refused, percent(self.refused, self.modules))?;
         let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
         for (reason, count) in reasons {
             writeln!(f, "         {count:>8}  {reason}")?;
         }
-        writeln!(f, "alive    {:>8}  {:.1} % of those compared have a call that came back", self.alive, 100.0 * self.alive_share)?;
+        writeln!(
+            f,
+            "alive    {:>8}  {:.1} % of those compared have a call that came back",
+            self.alive,
+            100.0 * self.alive_share
+        )?;
         writeln!(f, "no instance {:>5}  both engines say so", self.no_instance)?;
         writeln!(f, "calls    {:>8}  {:.1} % came back", self.calls, percent(self.returned, self.calls))?;
         for (cause, count) in &self.traps {

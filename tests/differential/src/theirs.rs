@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use wasmtime::{
-    Config, Engine as Wasmtime, ExternRef, Func, Instance, Module, OptLevel, RootScope, Store, Trap, Val, WasmBacktraceDetails,
+    Config, Engine as Wasmtime, ExternRef, Func, Instance, Module, OptLevel, RootScope, Store, Trap, Val,
+    WasmBacktraceDetails,
 };
 
 use crate::plan::Plan;
@@ -30,7 +31,12 @@ fn engine(optimises: bool) -> &'static Wasmtime {
     static ENGINES: OnceLock<[Wasmtime; 2]> = OnceLock::new();
     let make = |level| {
         let mut config = Config::new();
-        config.cranelift_opt_level(level).max_wasm_stack(STACK).async_stack_size(STACK).wasm_memory64(true).wasm_extended_const(true);
+        config
+            .cranelift_opt_level(level)
+            .max_wasm_stack(STACK)
+            .async_stack_size(STACK)
+            .wasm_memory64(true)
+            .wasm_extended_const(true);
         config.wasm_backtrace_max_frames(None).wasm_backtrace_details(WasmBacktraceDetails::Disable);
         // What memories reserve comes and goes with each module: no more than they can need.
         config.memory_reservation(0).memory_reservation_for_growth(1 << 20);

@@ -2,10 +2,10 @@
 
 use fastrand::Rng;
 use wasm_encoder::{
-    BlockType, Function, Instruction as I, RefType, ValType,
+    BlockType, Function, HeapType, Instruction as I, RefType, ValType,
     reencode::{self, Reencode},
 };
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::{FuncType, FunctionBody, MemArg, Operator};
 
 use super::{Side, facts::Facts, tame};
 use crate::plan::{Nans, Plan};
@@ -31,6 +31,8 @@ pub struct Bodies<'a> {
     pub side: Side,
     /// Decides for each operator whether it is tamed; the same for both sides.
     rng: Rng,
+    /// Whether the operator that is written is.
+    tamed: bool,
     /// Index of the next function.
     next: usize,
 }
@@ -43,11 +45,13 @@ pub struct Body<'a> {
     pub out: Function,
     /// Index of the first scratch local.
     scratch: u32,
+    /// Whether it returns when its steps are used up; otherwise it traps.
+    tame: bool,
 }
 
 impl<'a> Bodies<'a> {
     pub fn new(facts: &'a Facts, plan: &'a Plan, side: Side) -> Self {
-        Self { facts, plan, side, rng: Rng::with_seed(plan.seed ^ 0x7461_6d65), next: 0 }
+        Self { facts, plan, side, rng: Rng::with_seed(plan.seed ^ 0x7461_6d65), tamed: false, next: 0 }
     }
 
     /// The prepared function.
@@ -65,15 +69,16 @@ impl<'a> Bodies<'a> {
         if self.plan.tamed > 0 || self.plan.nans == Nans::Leaks {
             locals.extend(SCRATCH.map(|ty| (1, ty)));
         }
-        let mut out = Body { facts: self.facts, index, out: Function::new(locals), scratch };
+        let tame = self.plan.tamed > 0;
+        let mut out = Body { facts: self.facts, index, out: Function::new(locals), scratch, tame };
         out.step();
         for op in body.get_operators_reader()? {
             let op = op?;
             if self.plan.nans == Nans::Leaks {
                 out.close_nans(&op);
             }
-            let tamed = self.rng.u8(..16) < self.plan.tamed;
-            if tamed && tame::tame(&mut out, &op) {
+            self.tamed = self.rng.u8(..16) < self.plan.tamed;
+            if self.tamed && tame::tame(&mut out, &op) {
                 continue;
             }
             out.out.instruction(&self.instruction(op.clone())?);
@@ -82,6 +87,17 @@ impl<'a> Bodies<'a> {
             }
         }
         Ok(out.out)
+    }
+}
+
+impl Bodies<'_> {
+    /// The offset of a tamed access is inside of its memory.
+    pub fn tame_offset(&self, access: MemArg) -> MemArg {
+        let bytes = self.facts.memory_bytes(access.memory);
+        if !self.tamed || bytes < 16 || access.offset < bytes - 8 {
+            return access;
+        }
+        MemArg { offset: access.offset % (bytes - 8), ..access }
     }
 }
 
@@ -99,20 +115,37 @@ impl Body<'_> {
         self.scratch + first + n
     }
 
-    /// Traps unless there is a step left, and takes it.
+    /// Ends the function unless there is a step left, and takes it.
     fn step(&mut self) {
         let steps = self.facts.globals.len() as u32;
-        self.put(&[
-            I::GlobalGet(steps),
-            I::I32Eqz,
-            I::If(BlockType::Empty),
-            I::Unreachable,
-            I::End,
-            I::GlobalGet(steps),
-            I::I32Const(1),
-            I::I32Sub,
-            I::GlobalSet(steps),
-        ]);
+        self.put(&[I::GlobalGet(steps), I::I32Eqz, I::If(BlockType::Empty)]);
+        if self.tame {
+            self.leave();
+        } else {
+            self.put(&[I::Unreachable]);
+        }
+        self.put(&[I::End, I::GlobalGet(steps), I::I32Const(1), I::I32Sub, I::GlobalSet(steps)]);
+    }
+
+    /// Returns zeros.
+    pub fn leave(&mut self) {
+        let facts = self.facts;
+        self.zeros(facts.function_type(self.index).map_or(&[], FuncType::results));
+        self.put(&[I::Return]);
+    }
+
+    /// A zero, or null, of each type.
+    pub fn zeros(&mut self, types: &[wasmparser::ValType]) {
+        for ty in types {
+            self.out.instruction(&match ty {
+                wasmparser::ValType::I32 => I::I32Const(0),
+                wasmparser::ValType::I64 => I::I64Const(0),
+                wasmparser::ValType::F32 => I::F32Const(0f32.into()),
+                wasmparser::ValType::F64 => I::F64Const(0f64.into()),
+                &wasmparser::ValType::FUNCREF => I::RefNull(HeapType::FUNC),
+                _ => I::RefNull(HeapType::EXTERN),
+            });
+        }
     }
 
     /// Where a NaN's bits would become something else than a NaN, it becomes the canonical one before.

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use wasmkc_abi::limits::{MAX_MEMORY_PAGES, WASM_PAGE};
 use wasmparser::{
-    ConstExpr, DataKind, ElementItems, ElementKind, FuncType, GlobalType, MemoryType, Operator, Parser, Payload, Result,
-    TableType,
+    ConstExpr, DataKind, ElementItems, ElementKind, FuncType, GlobalType, MemoryType, Operator, Parser, Payload,
+    Result, TableType,
 };
+
+use super::limits;
+use crate::plan::Plan;
 
 /// The sections of a module without imports.
 #[derive(Debug, Default)]
@@ -28,13 +32,15 @@ pub struct Facts {
     pub elements: Vec<(u32, bool)>,
     /// Length of each data segment, and whether it is passive.
     pub data: Vec<(u32, bool)>,
+    /// Whether memories and tables are to have something in them.
+    pub tame: bool,
     /// What active segments with constant offsets put into tables: table, index, function.
     pub entries: Vec<(u32, u64, u32)>,
 }
 
 impl Facts {
-    pub fn of(wasm: &[u8]) -> Result<Self> {
-        let mut facts = Self::default();
+    pub fn of(wasm: &[u8], plan: &Plan) -> Result<Self> {
+        let mut facts = Self { tame: plan.tamed > 0, ..Self::default() };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => {
@@ -73,7 +79,9 @@ impl Facts {
 
     fn element(&mut self, element: &wasmparser::Element<'_>) -> Result<()> {
         let items: Vec<Option<u32>> = match &element.items {
-            ElementItems::Functions(reader) => reader.clone().into_iter().map(|f| f.map(Some)).collect::<Result<_>>()?,
+            ElementItems::Functions(reader) => {
+                reader.clone().into_iter().map(|f| f.map(Some)).collect::<Result<_>>()?
+            }
             ElementItems::Expressions(_, reader) => {
                 reader.clone().into_iter().map(|e| Ok(function(&e?))).collect::<Result<_>>()?
             }
@@ -101,6 +109,17 @@ impl Facts {
             Operator::TableCopy { dst_table, src_table } => self.used_tables.extend([dst_table, src_table]),
             _ => {}
         }
+    }
+
+    /// Bytes of a memory at start; at most what our compiler takes, as all else is refused.
+    pub fn memory_bytes(&self, index: u32) -> u64 {
+        let pages = self.memories.get(index as usize).map_or(0, |memory| limits::minimum(memory.initial, self.tame));
+        pages.min(MAX_MEMORY_PAGES.into()) * WASM_PAGE
+    }
+
+    /// Elements of a table at start.
+    pub fn table_elements(&self, index: u32) -> u64 {
+        self.tables.get(index as usize).map_or(0, |table| limits::minimum(table.initial, self.tame))
     }
 
     /// Type of function `index`.

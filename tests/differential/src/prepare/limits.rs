@@ -10,14 +10,21 @@ use crate::plan::Plan;
 /// Pages that a declared maximum leaves to grow by: so few that all memories together stay below our limit.
 const MORE_PAGES: u64 = 40;
 
+/// Pages or elements at start: in tame modules not none, where all accesses would be outside.
+pub fn minimum(declared: u64, tame: bool) -> u64 {
+    if tame { declared.max(1) } else { declared }
+}
+
 pub fn memory(ty: MemoryType, plan: &Plan, side: Side) -> MemoryType {
-    let declared = ty.maximum.filter(|_| !plan.drops_maxima).map(|max| max.min(ty.minimum + MORE_PAGES));
-    let ours = u64::from(DEFAULT_GROW_PAGES).max(ty.minimum);
-    MemoryType { maximum: declared.or((side == Side::Theirs).then_some(ours)), ..ty }
+    let minimum = minimum(ty.minimum, plan.tamed > 0);
+    let declared = ty.maximum.filter(|_| !plan.drops_maxima).map(|max| max.clamp(minimum, minimum + MORE_PAGES));
+    let ours = u64::from(DEFAULT_GROW_PAGES).max(minimum);
+    MemoryType { minimum, maximum: declared.or((side == Side::Theirs).then_some(ours)), ..ty }
 }
 
 pub fn table(ty: TableType, plan: &Plan, side: Side) -> TableType {
-    let most = u64::from(MAX_GROWN_ELEMENTS).max(ty.minimum);
-    let declared = ty.maximum.filter(|_| !plan.drops_maxima).map(|max| max.min(most));
-    TableType { maximum: declared.or((side == Side::Theirs).then_some(most)), ..ty }
+    let minimum = minimum(ty.minimum, plan.tamed > 0);
+    let most = u64::from(MAX_GROWN_ELEMENTS).max(minimum);
+    let declared = ty.maximum.filter(|_| !plan.drops_maxima).map(|max| max.clamp(minimum, most));
+    TableType { minimum, maximum: declared.or((side == Side::Theirs).then_some(most)), ..ty }
 }

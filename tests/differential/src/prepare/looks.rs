@@ -20,7 +20,13 @@ pub const ELEMENT: &str = "wkc:element:";
 /// Adds them all. The steps' global is behind the module's own.
 pub fn add(facts: &Facts, plan: &Plan, s: &mut Sections) {
     let mut own = Own { next: facts.functions.len() as u32, types: facts.types.len() as u32, s };
-    own.function(STEPS, &[], &[], &[], &[I::I32Const(plan.steps.cast_signed()), I::GlobalSet(facts.globals.len() as u32)]);
+    own.function(
+        STEPS,
+        &[],
+        &[],
+        &[],
+        &[I::I32Const(plan.steps.cast_signed()), I::GlobalSet(facts.globals.len() as u32)],
+    );
     for (index, memory) in facts.memories.iter().enumerate() {
         own.digest(index as u32, memory.memory64);
     }

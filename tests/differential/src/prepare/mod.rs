@@ -17,7 +17,7 @@ mod tame;
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind, ExportSection, FunctionSection,
-    GlobalSection, GlobalType, MemorySection, Module, StartSection, TableSection, TypeSection, ValType,
+    GlobalSection, GlobalType, MemArg, MemorySection, Module, StartSection, TableSection, TypeSection, ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{FunctionBody, Parser, Payload};
@@ -57,7 +57,7 @@ struct Sections {
 /// # Errors
 /// What in it cannot be prepared: it is not valid, imports something, or has types of the GC proposal.
 pub fn prepare(wasm: &[u8], plan: &Plan, side: Side) -> Result<Vec<u8>, String> {
-    let facts = Facts::of(wasm).map_err(|e| e.to_string())?;
+    let facts = Facts::of(wasm, plan).map_err(|e| e.to_string())?;
     let mut bodies = Bodies::new(&facts, plan, side);
     let mut s = Sections::default();
     s.read(wasm, &mut bodies).map_err(|e| e.to_string())?;
@@ -77,11 +77,15 @@ impl Sections {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => bodies.parse_type_section(&mut self.types, reader)?,
-                Payload::ImportSection(reader) if reader.count() > 0 => return Err(reencode::Error::UserError("it imports something".to_owned())),
+                Payload::ImportSection(reader) if reader.count() > 0 => {
+                    return Err(reencode::Error::UserError("it imports something".to_owned()));
+                }
                 Payload::FunctionSection(reader) => bodies.parse_function_section(&mut self.functions, reader)?,
                 Payload::TableSection(reader) => bodies.parse_table_section(&mut self.tables, reader)?,
                 Payload::MemorySection(reader) => bodies.parse_memory_section(&mut self.memories, reader)?,
-                Payload::TagSection(reader) if reader.count() > 0 => return Err(reencode::Error::UserError("it has exceptions".to_owned())),
+                Payload::TagSection(reader) if reader.count() > 0 => {
+                    return Err(reencode::Error::UserError("it has exceptions".to_owned()));
+                }
                 Payload::GlobalSection(reader) => bodies.parse_global_section(&mut self.globals, reader)?,
                 Payload::ElementSection(reader) => bodies.parse_element_section(&mut self.elements, reader)?,
                 Payload::DataCountSection { count, .. } => self.data_count = Some(DataCountSection { count }),
@@ -137,10 +141,11 @@ impl Reencode for Bodies<'_> {
         Ok(())
     }
 
-    fn memory_type(
-        &mut self,
-        ty: wasmparser::MemoryType,
-    ) -> Result<wasm_encoder::MemoryType, reencode::Error<String>> {
+    fn mem_arg(&mut self, arg: wasmparser::MemArg) -> Result<MemArg, reencode::Error<String>> {
+        utils::mem_arg(self, self.tame_offset(arg))
+    }
+
+    fn memory_type(&mut self, ty: wasmparser::MemoryType) -> Result<wasm_encoder::MemoryType, reencode::Error<String>> {
         Ok(limits::memory(utils::memory_type(self, ty), self.plan, self.side))
     }
 

@@ -2,7 +2,7 @@
 //! every memory, and a module whose calls all end at their first load says little.
 
 use wasm_encoder::{Instruction as I, ValType};
-use wasmparser::{FuncType, MemArg as Access, Operator};
+use wasmparser::{MemArg as Access, Operator};
 
 use super::body::Body;
 
@@ -21,7 +21,14 @@ enum Make {
 pub fn tame(body: &mut Body<'_>, op: &Operator<'_>) -> bool {
     use Operator as O;
     match op {
-        O::Unreachable => body.leave(),
+        O::Unreachable => {
+            body.leave();
+            return true;
+        }
+        O::CallIndirect { type_index, table_index } => return body.call_indirect(*type_index, *table_index, false),
+        O::ReturnCallIndirect { type_index, table_index } => {
+            return body.call_indirect(*type_index, *table_index, true);
+        }
         O::I32DivS | O::I32DivU | O::I32RemS | O::I32RemU => body.put(&[I::I32Const(1), I::I32Or]),
         O::I64DivS | O::I64DivU | O::I64RemS | O::I64RemU => body.put(&[I::I64Const(1), I::I64Or]),
         O::I32TruncF32S => body.put(&[I::I32TruncSatF32S]),
@@ -38,7 +45,7 @@ pub fn tame(body: &mut Body<'_>, op: &Operator<'_>) -> bool {
             body.bulk(op);
         }
     }
-    matches!(op, O::Unreachable) || is_truncation(op)
+    is_truncation(op)
 }
 
 fn is_truncation(op: &Operator<'_>) -> bool {
@@ -76,22 +83,6 @@ fn access(op: &Operator<'_>) -> Option<(Access, Option<ValType>)> {
 }
 
 impl Body<'_> {
-    /// Returns zeros.
-    fn leave(&mut self) {
-        let results = self.facts.function_type(self.index).map_or(&[][..], FuncType::results);
-        for ty in results {
-            self.out.instruction(&match ty {
-                wasmparser::ValType::I32 => I::I32Const(0),
-                wasmparser::ValType::I64 => I::I64Const(0),
-                wasmparser::ValType::F32 => I::F32Const(0f32.into()),
-                wasmparser::ValType::F64 => I::F64Const(0f64.into()),
-                &wasmparser::ValType::FUNCREF => I::RefNull(wasm_encoder::HeapType::FUNC),
-                _ => I::RefNull(wasm_encoder::HeapType::EXTERN),
-            });
-        }
-        self.out.instruction(&I::Return);
-    }
-
     /// Operands, the last on top, each with its type and what becomes of it.
     fn operands(&mut self, operands: &[(ValType, Make)]) {
         let locals: Vec<u32> = (0..operands.len())
@@ -120,10 +111,8 @@ impl Body<'_> {
 
     /// Type of a memory's addresses, and its bytes at start.
     fn memory(&self, index: u32) -> (ValType, u64) {
-        let memory = self.facts.memories.get(index as usize);
-        let wide = memory.is_some_and(|memory| memory.memory64);
-        let bytes = memory.map_or(0, |memory| memory.initial.saturating_mul(65536).min(1 << 31));
-        (if wide { ValType::I64 } else { ValType::I32 }, bytes)
+        let wide = self.facts.memories.get(index as usize).is_some_and(|memory| memory.memory64);
+        (if wide { ValType::I64 } else { ValType::I32 }, self.facts.memory_bytes(index))
     }
 
     /// Type of a table's indices, its elements at start, and their type.
@@ -133,13 +122,18 @@ impl Body<'_> {
         let externs = table.is_some_and(|table| !table.element_type.is_func_ref());
         let element = if externs { wasm_encoder::RefType::EXTERNREF } else { wasm_encoder::RefType::FUNCREF };
         let address = if wide { ValType::I64 } else { ValType::I32 };
-        (address, table.map_or(0, |table| table.initial), ValType::Ref(element))
+        (address, self.facts.table_elements(index), ValType::Ref(element))
     }
 
     fn address(&mut self, op: &Operator<'_>) {
         let Some((access, stored)) = access(op) else { return };
         let (address, bytes) = self.memory(access.memory);
-        let Some(room) = bytes.checked_sub(access.offset.saturating_add(7)).filter(|room| *room > 0) else { return };
+        if bytes < 16 {
+            return;
+        }
+        // what `tame_offset` makes of it
+        let offset = if access.offset < bytes - 8 { access.offset } else { access.offset % (bytes - 8) };
+        let room = bytes - 7 - offset;
         let address = (address, Make::Below(room));
         match stored {
             Some(value) => self.operands(&[address, (value, Make::Same)]),
@@ -161,19 +155,6 @@ impl Body<'_> {
                     self.operands(&[(address, Make::Below(size)), (element, Make::Same)]);
                 }
             }
-            Operator::CallIndirect { type_index, table_index }
-            | Operator::ReturnCallIndirect { type_index, table_index } => {
-                let (address, ..) = self.table_of(*table_index);
-                let facts = self.facts;
-                let wanted = &facts.types[*type_index as usize];
-                let fits = |entry: &&(u32, u64, u32)| {
-                    entry.0 == *table_index && facts.function_type(entry.2 as usize) == Some(wanted)
-                };
-                // the last of several segments at one place is the one that is there
-                if let Some((_, index, _)) = facts.entries.iter().rfind(fits) {
-                    self.operands(&[(address, Make::Be(*index))]);
-                }
-            }
             // what it grows by is to be small, or every growth fails
             Operator::TableGrow { table } => {
                 let (address, ..) = self.table_of(*table);
@@ -185,6 +166,28 @@ impl Body<'_> {
             }
             _ => {}
         }
+    }
+
+    /// A call through a table: of an element that a segment puts there, if one has the type; else there is none, only
+    /// its results.
+    fn call_indirect(&mut self, type_index: u32, table: u32, tail: bool) -> bool {
+        let (address, ..) = self.table_of(table);
+        let facts = self.facts;
+        let wanted = &facts.types[type_index as usize];
+        let fits = |entry: &&(u32, u64, u32)| entry.0 == table && facts.function_type(entry.2 as usize) == Some(wanted);
+        // the last of several segments at one place is the one that is there
+        if let Some((_, index, _)) = facts.entries.iter().rfind(fits) {
+            self.operands(&[(address, Make::Be(*index))]);
+            return false;
+        }
+        for _ in 0..=wanted.params().len() {
+            self.put(&[I::Drop]);
+        }
+        self.zeros(wanted.results());
+        if tail {
+            self.put(&[I::Return]);
+        }
+        true
     }
 
     /// Three operands: where to, where from or what, how many. The half of the room is for the place, the other half

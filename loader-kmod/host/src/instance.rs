@@ -168,6 +168,20 @@ impl Instance {
     /// # Errors
     /// [`CallError`].
     pub fn call(&mut self, name: &str, arguments: &[u64], grant: Grant) -> Result<Called, CallError> {
+        self.call_with(name, arguments, grant, &mut [])
+    }
+
+    /// Calls export `name` with a packet at hand, which it may change.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call_with(
+        &mut self,
+        name: &str,
+        arguments: &[u64],
+        grant: Grant,
+        packet: &mut [u8],
+    ) -> Result<Called, CallError> {
         let program = self.program.clone();
         let (entry, signature) = program.core().export(name).ok_or(CallError::NoExport)?;
         if signature.params.len() != arguments.len() {
@@ -178,9 +192,10 @@ impl Instance {
         for (slot, value) in arguments.iter().enumerate().map(|(n, value)| (transfer + n as u32, value)) {
             self.block[slot_offset(slot)..][..8].copy_from_slice(&value.to_le_bytes());
         }
-        let ended = self.enter(entry, grant, &mut []);
+        let ended = self.enter(entry, grant, packet);
         if let Some((code, site)) = ended.trap {
-            return Err(CallError::Trap(Trap::new(code, program.trap_site(site), 0)));
+            let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+            return Err(CallError::Trap(Trap::new(code, program.trap_site(site), len)));
         }
         let result = |slot| self.block[slot_offset(slot)..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
         let results = (0..signature.results.len() as u32).map(|n| result(transfer + n)).collect();

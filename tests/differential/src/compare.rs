@@ -117,12 +117,15 @@ impl Pair<'_> {
     fn calls(&mut self, seed: u64, outcome: &mut Outcome) -> Result<bool, Difference> {
         let mut rng = Rng::with_seed(seed);
         for _ in 0..ROUNDS {
-            for (_, export) in &self.surface.functions {
+            for export in &self.surface.functions {
                 if let Some(steps) = &self.surface.steps {
                     self.both(steps, &[])?;
                 }
                 let arguments = arguments(&export.params, self.surface, &mut rng);
-                match self.both(export, &arguments)? {
+                let short = rng.u8(..24) == 0;
+                let mut packet = vec![0; if short { rng.usize(..16) } else { rng.usize(60..200) }];
+                rng.fill(&mut packet);
+                match self.both_with(export, &arguments, packet)? {
                     End::GaveUp(why) => {
                         outcome.gave_up = Some(why.to_owned());
                         return Ok(false);
@@ -138,11 +141,17 @@ impl Pair<'_> {
 
     /// One call on both: how it ended, if it ended the same.
     fn both(&mut self, export: &Export, arguments: &[u64]) -> Result<End, Difference> {
-        let ours = self.ours.call(export, arguments);
+        self.both_with(export, arguments, Vec::new())
+    }
+
+    /// The same with a packet at hand, which must be the same too afterwards.
+    fn both_with(&mut self, export: &Export, arguments: &[u64], packet: Vec<u8>) -> Result<End, Difference> {
+        let (mut our_packet, mut their_packet) = (packet.clone(), packet);
+        let ours = self.ours.call(export, arguments, &mut our_packet);
         if matches!(ours, End::GaveUp(_)) {
             return Ok(ours);
         }
-        let theirs = self.theirs.call(export, arguments);
+        let theirs = self.theirs.call(export, arguments, &mut their_packet);
         let equal = match (&ours, &theirs) {
             (_, End::GaveUp(_)) => return Ok(theirs),
             (End::Back(x), End::Back(y)) => {
@@ -152,8 +161,14 @@ impl Pair<'_> {
             (End::Trap(x), End::Trap(y)) => x == y,
             _ => false,
         };
-        if equal {
+        if equal && our_packet == their_packet {
             return Ok(ours);
+        }
+        if equal {
+            return Err(Difference(format!(
+                "{}: ours leaves packet {our_packet:x?}, wasmtime {their_packet:x?}",
+                export.name
+            )));
         }
         Err(Difference(format!(
             "{}({}) -> ({}) of {arguments:x?}: ours {ours:x?}, wasmtime {theirs:x?}",
@@ -161,15 +176,15 @@ impl Pair<'_> {
         )))
     }
 
-    /// Memories, globals, tables.
+    /// Memories, segments, globals, tables.
     fn state(&mut self) -> Result<(), Difference> {
         let (a, b) = (self.ours.memory(), self.theirs.memory());
         if a != b {
             let at = a.iter().zip(&b).position(|(x, y)| x != y);
             return Err(Difference(format!("memory: {} and {} bytes, first difference at {at:x?}", a.len(), b.len())));
         }
-        for digest in &self.surface.digests {
-            self.both(digest, &[])?;
+        for look in self.surface.digests.iter().chain(&self.surface.probes) {
+            self.both(look, &[])?;
         }
         for global in &self.surface.globals {
             let (a, b) = (self.ours.global(global), self.theirs.global(global));

@@ -16,6 +16,7 @@
 
 mod arguments;
 mod compare;
+mod filter;
 mod make;
 mod ours;
 mod plan;
@@ -48,8 +49,8 @@ pub enum End {
 
 /// What engines have in common.
 pub trait Engine {
-    /// Calls the export with arguments as slots.
-    fn call(&mut self, export: &Export, arguments: &[u64]) -> End;
+    /// Calls the export with arguments as slots, and a packet that a filter may change.
+    fn call(&mut self, export: &Export, arguments: &[u64], packet: &mut Vec<u8>) -> End;
 
     /// Bytes of the first memory in use.
     fn memory(&mut self) -> Vec<u8>;

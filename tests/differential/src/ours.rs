@@ -87,8 +87,8 @@ impl Ours {
 }
 
 impl Engine for Ours {
-    fn call(&mut self, export: &Export, arguments: &[u64]) -> End {
-        match self.instance.call(&export.name, arguments, GRANT) {
+    fn call(&mut self, export: &Export, arguments: &[u64], packet: &mut Vec<u8>) -> End {
+        match self.instance.call_with(&export.name, arguments, GRANT, packet) {
             Ok(called) => End::Back(called.results),
             Err(CallError::Trap(trap)) => match trap.code {
                 TrapCode::OutOfFuel | TrapCode::StackOverflow => End::GaveUp(trap.code.name()),

@@ -49,6 +49,12 @@ pub struct Plan {
     pub reads_tables: bool,
     /// Whether memories and tables lose their maximum, so that our own limit holds.
     pub drops_maxima: bool,
+    /// Whether it is a filter too: imports what the ABI has, and uses it.
+    #[serde(default)]
+    pub filter: bool,
+    /// Whether some constants are the bytes of a landing pad for indirect jumps, which our code must not contain.
+    #[serde(default)]
+    pub landing_pads: bool,
     /// Without masks against speculation.
     pub trusted: bool,
     /// Whether it is compiled twice, and the bytes compared.
@@ -70,6 +76,8 @@ impl Default for Plan {
             exports_tables: false,
             reads_tables: true,
             drops_maxima: false,
+            filter: false,
+            landing_pads: false,
             trusted: false,
             twice: true,
             wasmtime_optimises: false,
@@ -94,6 +102,8 @@ impl Plan {
             exports_tables: rng.u8(..4) == 0,
             reads_tables: rng.bool(),
             drops_maxima: rng.u8(..4) == 0,
+            filter: rng.u8(..4) == 0,
+            landing_pads: rng.u8(..12) == 0,
             trusted: rng.u8(..3) == 0,
             twice: rng.u8(..16) == 0,
             wasmtime_optimises: rng.bool(),

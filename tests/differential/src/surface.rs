@@ -8,7 +8,7 @@ use wasmparser::{
     ValType,
 };
 
-use crate::prepare::{DIGEST, ELEMENT, OWN, SIZE, STEPS};
+use crate::prepare::{DIGEST, ELEMENT, OWN, PROBE, SIZE, STEPS};
 use crate::{Export, Global};
 
 /// A table that can be looked at.
@@ -23,14 +23,18 @@ pub struct Table {
 /// The exports, and what may be referred to.
 #[derive(Clone, Debug, Default)]
 pub struct Surface {
-    /// The module's own functions that are exported, with their indices.
-    pub functions: Vec<(u32, Export)>,
+    /// The module's own functions that are exported.
+    pub functions: Vec<Export>,
+    /// Names of the exported functions by index, imports among them.
+    pub names: Vec<(u32, String)>,
     /// The globals that are exported.
     pub globals: Vec<Global>,
     /// Gives the next call its steps.
     pub steps: Option<Export>,
     /// Give a number made of all bytes of a memory.
     pub digests: Vec<Export>,
+    /// Come back unless a segment is dropped.
+    pub probes: Vec<Export>,
     /// The tables that can be looked at.
     pub tables: Vec<Table>,
     /// Functions that a reference may be, says the ABI: of element segments, of `ref.func`, of initial values.
@@ -50,10 +54,12 @@ impl Surface {
     pub fn of(wasm: &[u8]) -> Result<Self> {
         let mut surface = Self::default();
         let (mut types, mut functions, mut globals) = (Vec::<FuncType>::new(), Vec::<u32>::new(), Vec::new());
-        let mut exports = Vec::new();
+        let (mut exports, mut imports) = (Vec::new(), 0);
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => types = reader.into_iter_err_on_gc_types().collect::<Result<_>>()?,
+                // functions only, says `prepare`
+                Payload::ImportSection(reader) => imports = reader.into_imports().count() as u32,
                 Payload::FunctionSection(reader) => functions = reader.into_iter().collect::<Result<_>>()?,
                 Payload::TableSection(reader) => {
                     for table in reader {
@@ -81,8 +87,11 @@ impl Surface {
         }
         for export in exports {
             match export.kind {
+                ExternalKind::Func if export.index < imports => {
+                    surface.names.push((export.index, export.name.to_owned()));
+                }
                 ExternalKind::Func => {
-                    let ty: &FuncType = &types[functions[export.index as usize] as usize];
+                    let ty: &FuncType = &types[functions[(export.index - imports) as usize] as usize];
                     let (params, results) = (letters(ty.params()), letters(ty.results()));
                     surface.function(export.index, Export { name: export.name.to_owned(), params, results });
                 }
@@ -102,6 +111,8 @@ impl Surface {
             self.steps = Some(export);
         } else if export.name.starts_with(DIGEST) {
             self.digests.push(export);
+        } else if export.name.starts_with(PROBE) {
+            self.probes.push(export);
         } else if export.name.starts_with(SIZE) {
             self.tables.push(Table { size: export.clone(), element: export });
         } else if export.name.starts_with(ELEMENT) {
@@ -110,7 +121,8 @@ impl Surface {
                 table.element = export;
             }
         } else if !export.name.starts_with(OWN) {
-            self.functions.push((index, export));
+            self.names.push((index, export.name.clone()));
+            self.functions.push(export);
         }
     }
 

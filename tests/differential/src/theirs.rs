@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use wasmtime::{
-    Config, Engine as Wasmtime, ExternRef, Func, Instance, Module, OptLevel, RootScope, Store, Trap, Val,
-    WasmBacktraceDetails,
+    AsContext, AsContextMut, Config, Engine as Wasmtime, ExternRef, Func, Instance, Linker, Module, OptLevel,
+    RootScope, Store, Trap, Val, WasmBacktraceDetails,
 };
 
+use crate::filter::{self, Outside, Packet};
 use crate::plan::Plan;
 use crate::surface::Surface;
 use crate::{End, Engine, Export, Global};
@@ -17,7 +18,7 @@ const STACK: usize = 16 << 20;
 
 /// An instance.
 pub struct Theirs {
-    store: Store<()>,
+    store: Store<Packet>,
     instance: Instance,
     /// Names of functions by index.
     names: HashMap<u32, String>,
@@ -46,6 +47,9 @@ fn engine(optimises: bool) -> &'static Wasmtime {
 }
 
 fn end(error: &wasmtime::Error) -> End {
+    if let Some(outside) = error.downcast_ref::<Outside>() {
+        return End::Trap(outside.0);
+    }
     match error.downcast_ref::<Trap>() {
         Some(Trap::UnreachableCodeReached) => End::Trap("unreachable"),
         Some(Trap::MemoryOutOfBounds) => End::Trap("memory-out-of-bounds"),
@@ -77,9 +81,11 @@ impl Theirs {
     pub fn new(wasm: &[u8], plan: &Plan, surface: &Surface) -> Result<Self, End> {
         let engine = engine(plan.wasmtime_optimises);
         let module = Module::new(engine, wasm).map_err(|e| End::Failed(format!("{e:?}")))?;
-        let mut store = Store::new(engine, ());
-        let instance = Instance::new(&mut store, &module, &[]).map_err(|e| end(&e))?;
-        let names: HashMap<u32, String> = surface.functions.iter().map(|(i, e)| (*i, e.name.clone())).collect();
+        let mut store = Store::new(engine, Packet::default());
+        let mut linker = Linker::new(engine);
+        filter::define(&mut linker).map_err(|e| End::Failed(format!("{e:?}")))?;
+        let instance = linker.instantiate(&mut store, &module).map_err(|e| end(&e))?;
+        let names: HashMap<u32, String> = surface.names.iter().cloned().collect();
         let mut indices = HashMap::new();
         for (index, name) in &names {
             let function = instance.get_func(&mut store, name);
@@ -109,7 +115,7 @@ impl Theirs {
 }
 
 /// A value as our slots have it.
-fn slot(store: impl wasmtime::AsContextMut, indices: &HashMap<usize, u32>, value: &Val) -> u64 {
+fn slot(store: impl AsContextMut, indices: &HashMap<usize, u32>, value: &Val) -> u64 {
     match value {
         Val::I32(n) => u64::from(n.cast_unsigned()),
         Val::I64(n) => n.cast_unsigned(),
@@ -128,7 +134,7 @@ fn slot(store: impl wasmtime::AsContextMut, indices: &HashMap<usize, u32>, value
 }
 
 impl Engine for Theirs {
-    fn call(&mut self, export: &Export, arguments: &[u64]) -> End {
+    fn call(&mut self, export: &Export, arguments: &[u64], packet: &mut Vec<u8>) -> End {
         let function = self.instance.get_func(&mut self.store, &export.name).expect("an exported function");
         let functions: Vec<Option<Func>> = (export.params.chars().zip(arguments))
             .map(|(letter, slot)| if letter == 'r' { self.function(slot.checked_sub(1)? as u32) } else { None })
@@ -149,8 +155,11 @@ impl Engine for Theirs {
                 },
             });
         }
+        scope.as_context_mut().data_mut().bytes.clone_from(packet);
         let mut results: Vec<Val> = export.results.chars().map(empty).collect();
-        match function.call(&mut scope, &values, &mut results) {
+        let ended = function.call(&mut scope, &values, &mut results);
+        packet.clone_from(&scope.as_context().data().bytes);
+        match ended {
             Ok(()) => End::Back(results.iter().map(|value| slot(&mut scope, &self.indices, value)).collect()),
             Err(error) => {
                 drop(scope);

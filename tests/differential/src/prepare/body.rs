@@ -7,7 +7,7 @@ use wasm_encoder::{
 };
 use wasmparser::{FuncType, FunctionBody, MemArg, Operator};
 
-use super::{Side, facts::Facts, tame};
+use super::{Side, facts::Facts, filter, tame};
 use crate::plan::{Nans, Plan};
 
 /// Locals for what lies on the operand stack meanwhile, in this order behind the function's own.
@@ -45,6 +45,8 @@ pub struct Body<'a> {
     pub out: Function,
     /// Index of the first scratch local.
     scratch: u32,
+    /// Chooses where there is a choice.
+    pub rng: Rng,
     /// Whether it returns when its steps are used up; otherwise it traps.
     tame: bool,
 }
@@ -70,10 +72,17 @@ impl<'a> Bodies<'a> {
             locals.extend(SCRATCH.map(|ty| (1, ty)));
         }
         let tame = self.plan.tamed > 0;
-        let mut out = Body { facts: self.facts, index, out: Function::new(locals), scratch, tame };
+        let rng = self.rng.fork();
+        let mut out = Body { facts: self.facts, index, out: Function::new(locals), scratch, rng, tame };
         out.step();
         for op in body.get_operators_reader()? {
             let op = op?;
+            if self.plan.filter && self.rng.u8(..8) == 0 && filter::call(&mut out, &op) {
+                continue;
+            }
+            if self.plan.landing_pads && self.rng.u8(..4) == 0 && filter::landing_pad(&mut out, &op) {
+                continue;
+            }
             if self.plan.nans == Nans::Leaks {
                 out.close_nans(&op);
             }
@@ -101,7 +110,7 @@ impl Bodies<'_> {
     }
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
     /// Adds instructions.
     pub fn put(&mut self, code: &[I<'_>]) {
         for instruction in code {
@@ -129,9 +138,13 @@ impl Body<'_> {
 
     /// Returns zeros.
     pub fn leave(&mut self) {
-        let facts = self.facts;
-        self.zeros(facts.function_type(self.index).map_or(&[], FuncType::results));
+        self.zeros(self.results());
         self.put(&[I::Return]);
+    }
+
+    /// Types of the function's results.
+    pub fn results(&self) -> &'a [wasmparser::ValType] {
+        self.facts.function_type(self.index).map_or(&[], FuncType::results)
     }
 
     /// A zero, or null, of each type.

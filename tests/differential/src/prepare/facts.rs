@@ -5,11 +5,22 @@ use std::collections::BTreeSet;
 use wasmkc_abi::limits::{MAX_MEMORY_PAGES, WASM_PAGE};
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, FuncType, GlobalType, MemoryType, Operator, Parser, Payload,
-    Result, TableType,
+    RefType, Result, TableType,
 };
 
-use super::limits;
+use super::{filter, limits};
 use crate::plan::Plan;
+
+/// An element segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    /// Its length.
+    pub len: u32,
+    /// Whether it is there until it is dropped.
+    pub passive: bool,
+    /// Type of its elements.
+    pub ty: RefType,
+}
 
 /// The sections of a module without imports.
 #[derive(Debug, Default)]
@@ -28,19 +39,21 @@ pub struct Facts {
     pub globals: Vec<GlobalType>,
     /// The start function.
     pub start: Option<u32>,
-    /// Length of each element segment, and whether it is passive.
-    pub elements: Vec<(u32, bool)>,
+    /// The element segments.
+    pub elements: Vec<Segment>,
     /// Length of each data segment, and whether it is passive.
     pub data: Vec<(u32, bool)>,
     /// Whether memories and tables are to have something in them.
     pub tame: bool,
+    /// Whether the ABI's imports come before the functions.
+    pub filter: bool,
     /// What active segments with constant offsets put into tables: table, index, function.
     pub entries: Vec<(u32, u64, u32)>,
 }
 
 impl Facts {
     pub fn of(wasm: &[u8], plan: &Plan) -> Result<Self> {
-        let mut facts = Self { tame: plan.tamed > 0, ..Self::default() };
+        let mut facts = Self { tame: plan.tamed > 0, filter: plan.filter, ..Self::default() };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => {
@@ -86,7 +99,12 @@ impl Facts {
                 reader.clone().into_iter().map(|e| Ok(function(&e?))).collect::<Result<_>>()?
             }
         };
-        self.elements.push((items.len() as u32, matches!(element.kind, ElementKind::Passive)));
+        let ty = match element.items {
+            ElementItems::Functions(_) => RefType::FUNCREF,
+            ElementItems::Expressions(ty, _) => ty,
+        };
+        let passive = matches!(element.kind, ElementKind::Passive);
+        self.elements.push(Segment { len: items.len() as u32, passive, ty });
         if let ElementKind::Active { table_index, offset_expr } = &element.kind
             && let Some(start) = offset(offset_expr)
         {
@@ -109,6 +127,11 @@ impl Facts {
             Operator::TableCopy { dst_table, src_table } => self.used_tables.extend([dst_table, src_table]),
             _ => {}
         }
+    }
+
+    /// Index of a function behind the imports.
+    pub fn function_index(&self, index: u32) -> u32 {
+        if self.filter { index + filter::imports(self).len() as u32 } else { index }
     }
 
     /// Bytes of a memory at start; at most what our compiler takes, as all else is refused.

@@ -14,12 +14,14 @@ pub const STEPS: &str = "wkc:steps";
 pub const DIGEST: &str = "wkc:digest:";
 /// With a table's index behind it: its size.
 pub const SIZE: &str = "wkc:size:";
+/// With a segment's index behind it: comes back unless it is dropped.
+pub const PROBE: &str = "wkc:probe:";
 /// With a table's index behind it: an element.
 pub const ELEMENT: &str = "wkc:element:";
 
 /// Adds them all. The steps' global is behind the module's own.
 pub fn add(facts: &Facts, plan: &Plan, s: &mut Sections) {
-    let mut own = Own { next: facts.functions.len() as u32, types: facts.types.len() as u32, s };
+    let mut own = Own { next: facts.function_index(facts.functions.len() as u32), s };
     own.function(
         STEPS,
         &[],
@@ -41,25 +43,48 @@ pub fn add(facts: &Facts, plan: &Plan, s: &mut Sections) {
         let get = [I::LocalGet(0), I::TableGet(index)];
         own.function(&format!("{ELEMENT}{index}"), &[address], &[ValType::Ref(element)], &[], &get);
     }
+    probes(facts, plan, &mut own);
+}
+
+/// Probes of the passive segments: none of their elements, from their end on, which is outside once they are dropped.
+fn probes(facts: &Facts, plan: &Plan, own: &mut Own<'_>) {
+    let empty = |wide: bool, from: u32| {
+        let to = if wide { I::I64Const(0) } else { I::I32Const(0) };
+        [to, I::I32Const(from.cast_signed()), I::I32Const(0)]
+    };
+    for (index, segment) in facts.elements.iter().enumerate().filter(|(_, s)| s.passive && s.len > 0) {
+        // naming a table here makes it one that changes
+        let fits = |n: &u32| plan.exports_tables || facts.used_tables.contains(n);
+        let same = |n: &u32| facts.tables[*n as usize].element_type == segment.ty;
+        let Some(table) = (0..facts.tables.len() as u32).find(|n| fits(n) && same(n)) else { continue };
+        let [to, from, len] = empty(facts.tables[table as usize].table64, segment.len);
+        let init = I::TableInit { elem_index: index as u32, table };
+        own.function(&format!("{PROBE}elem:{index}"), &[], &[], &[], &[to, from, len, init]);
+    }
+    let Some(memory) = facts.memories.first() else { return };
+    for (index, (len, _)) in facts.data.iter().enumerate().filter(|(_, (len, passive))| *passive && *len > 0) {
+        let [to, from, len] = empty(memory.memory64, *len);
+        let init = I::MemoryInit { mem: 0, data_index: index as u32 };
+        own.function(&format!("{PROBE}data:{index}"), &[], &[], &[], &[to, from, len, init]);
+    }
 }
 
 struct Own<'s> {
+    /// Index of the next function.
     next: u32,
-    types: u32,
     s: &'s mut Sections,
 }
 
 impl Own<'_> {
     fn function(&mut self, name: &str, params: &[ValType], results: &[ValType], locals: &[ValType], code: &[I<'_>]) {
+        self.s.functions.function(self.s.types.len());
         self.s.types.ty().function(params.iter().copied(), results.iter().copied());
-        self.s.functions.function(self.types);
         let mut function = Function::new_with_locals_types(locals.iter().copied());
         for instruction in code {
             function.instruction(instruction);
         }
         self.s.code.function(function.instruction(&I::End));
         self.s.exports.export(name, ExportKind::Func, self.next);
-        self.types += 1;
         self.next += 1;
     }
 

@@ -6,18 +6,21 @@
 //! | `facts`  | reads what the others must know                                                           |
 //! | `body`   | steps at function entries and loops; NaNs; operands that would trap, made ones that do not |
 //! | `tame`   | which operands, and how                                                                   |
+//! | `filter` | imports of the ABI, and calls of them                                                    |
 //! | `looks`  | functions that look at tables and memories                                                |
 //! | `limits` | the maxima of memories and tables, which an engine may choose                             |
 
 mod body;
 mod facts;
+mod filter;
 mod limits;
 mod looks;
 mod tame;
 
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind, ExportSection, FunctionSection,
-    GlobalSection, GlobalType, MemArg, MemorySection, Module, StartSection, TableSection, TypeSection, ValType,
+    GlobalSection, GlobalType, ImportSection, MemArg, MemorySection, Module, StartSection, TableSection, TypeSection,
+    ValType,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{FunctionBody, Parser, Payload};
@@ -25,7 +28,7 @@ use wasmparser::{FunctionBody, Parser, Payload};
 use crate::plan::Plan;
 use body::Bodies;
 use facts::Facts;
-pub use looks::{DIGEST, ELEMENT, OWN, SIZE, STEPS};
+pub use looks::{DIGEST, ELEMENT, OWN, PROBE, SIZE, STEPS};
 
 /// Whose module it is: they differ in maxima only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub enum Side {
 #[derive(Default)]
 struct Sections {
     types: TypeSection,
+    imports: ImportSection,
     functions: FunctionSection,
     tables: TableSection,
     memories: MemorySection,
@@ -64,10 +68,13 @@ pub fn prepare(wasm: &[u8], plan: &Plan, side: Side) -> Result<Vec<u8>, String> 
     // the steps that a call has left
     let steps = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     s.globals.global(steps, &ConstExpr::i32_const(plan.steps.cast_signed()));
+    filter::import(&facts, &mut s);
     s.export(&facts, plan);
+    // probes name data, which asks for their number
+    s.data_count = Some(DataCountSection { count: s.data.len() });
     looks::add(&facts, plan, &mut s);
     if plan.keeps_start {
-        s.start = facts.start.map(|function_index| StartSection { function_index });
+        s.start = facts.start.map(|index| StartSection { function_index: facts.function_index(index) });
     }
     Ok(s.module())
 }
@@ -88,7 +95,6 @@ impl Sections {
                 }
                 Payload::GlobalSection(reader) => bodies.parse_global_section(&mut self.globals, reader)?,
                 Payload::ElementSection(reader) => bodies.parse_element_section(&mut self.elements, reader)?,
-                Payload::DataCountSection { count, .. } => self.data_count = Some(DataCountSection { count }),
                 Payload::CodeSectionEntry(body) => bodies.parse_function_body(&mut self.code, body)?,
                 Payload::DataSection(reader) => bodies.parse_data_section(&mut self.data, reader)?,
                 _ => {}
@@ -100,8 +106,9 @@ impl Sections {
     /// Everything is exported, under names that mean nothing to our compiler.
     fn export(&mut self, facts: &Facts, plan: &Plan) {
         let mut all = |letter: char, kind: ExportKind, count: usize| {
-            for index in 0..count {
-                self.exports.export(&format!("{letter}{index}"), kind, index as u32);
+            for index in 0..count as u32 {
+                let new = if kind == ExportKind::Func { facts.function_index(index) } else { index };
+                self.exports.export(&format!("{letter}{index}"), kind, new);
             }
         };
         all('f', ExportKind::Func, facts.functions.len());
@@ -110,11 +117,19 @@ impl Sections {
         if plan.exports_tables {
             all('t', ExportKind::Table, facts.tables.len());
         }
+        // what a table may hold has a name
+        for index in 0..facts.function_index(0) {
+            self.exports.export(&format!("import{index}"), ExportKind::Func, index);
+        }
     }
 
     fn module(&self) -> Vec<u8> {
         let mut module = Module::new();
-        module.section(&self.types).section(&self.functions).section(&self.tables).section(&self.memories);
+        module.section(&self.types);
+        if !self.imports.is_empty() {
+            module.section(&self.imports);
+        }
+        module.section(&self.functions).section(&self.tables).section(&self.memories);
         module.section(&self.globals).section(&self.exports);
         if let Some(start) = &self.start {
             module.section(start);
@@ -139,6 +154,10 @@ impl Reencode for Bodies<'_> {
         let function = self.function(&body)?;
         code.function(&function);
         Ok(())
+    }
+
+    fn function_index(&mut self, index: u32) -> Result<u32, reencode::Error<String>> {
+        Ok(self.facts.function_index(index))
     }
 
     fn mem_arg(&mut self, arg: wasmparser::MemArg) -> Result<MemArg, reencode::Error<String>> {

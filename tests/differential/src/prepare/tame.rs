@@ -101,6 +101,13 @@ impl Body<'_> {
             match make {
                 Make::Same => self.put(&[I::LocalGet(*local)]),
                 Make::Be(n) => self.put(&[constant(*n)]),
+                Make::Below(n) if self.rng.u8(..20) == 0 => {
+                    // the last inside more often than the first outside, and what would be inside with half its bits
+                    let far = if *ty == ValType::I64 { 1 << 32 } else { *n };
+                    let edges = [n - 1, n - 1, n - 1, n - 1, n - 1, n - 1, *n, far];
+                    let edge = edges[self.rng.usize(..edges.len())];
+                    self.put(&[constant(edge)]);
+                }
                 Make::Below(n) => {
                     let rest = if *ty == ValType::I64 { I::I64RemU } else { I::I32RemU };
                     self.put(&[I::LocalGet(*local), constant(*n), rest]);
@@ -133,7 +140,8 @@ impl Body<'_> {
         }
         // what `tame_offset` makes of it
         let offset = if access.offset < bytes - 8 { access.offset } else { access.offset % (bytes - 8) };
-        let room = bytes - 7 - offset;
+        let size = 1u64 << access.max_align;
+        let room = (bytes - offset).saturating_sub(size - 1).max(1);
         let address = (address, Make::Below(room));
         match stored {
             Some(value) => self.operands(&[address, (value, Make::Same)]),
@@ -223,7 +231,8 @@ impl Body<'_> {
             }
             Operator::TableInit { elem_index, table } => {
                 let (address, size, _) = self.table_of(table);
-                let room = self.segment(self.facts.elements[elem_index as usize]);
+                let segment = self.facts.elements[elem_index as usize];
+                let room = self.segment((segment.len, segment.passive));
                 let length = half(size.min(room));
                 self.operands(&[(address, half(size)), (ValType::I32, half(room)), (ValType::I32, length)]);
             }

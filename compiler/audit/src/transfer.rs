@@ -200,7 +200,11 @@ fn known(state: &State, step: &Step, to: Register, wide: bool) -> Option<Fact> {
     let own = *state.get(to);
     let own = if wide { own } else { own.low_half() };
     let second = || operand(state, step);
-    let same = i.op_count() == 2 && i.op1_kind() == OpKind::Register && i.op1_register() == to;
+    // The register allocator may have put one value into two registers.
+    let same = i.op_count() == 2
+        && i.op1_kind() == OpKind::Register
+        && !is_frame(i.op1_register().full_register())
+        && state.id(i.op1_register()) == state.id(to);
     match i.mnemonic() {
         Mnemonic::Mov => second(),
         Mnemonic::Pop if wide => state.slot(-(state.depth as i32)).map(|id| *state.fact(id)),

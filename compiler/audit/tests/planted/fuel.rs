@@ -187,6 +187,21 @@ fn a_bulk_operation_without_a_charge_by_length() {
     judged(constant(8), &["uncharged-bulk"]);
 }
 
+/// The register allocator may make a zero of a value that is in two registers.
+#[test]
+fn a_value_less_itself_is_a_length_of_zero() {
+    // mov r8, rsi; then xor r8, rsi; mov rdx, r8
+    let zero = |made: &[u8]| {
+        let code = Code::new().charge(1).raw(&[0x49, 0x89, 0xf0]).raw(made);
+        code.raw(&[0x4c, 0x89, 0xc2]).call("wkc_memmove").ret()
+    };
+    judged(zero(&[0x49, 0x31, 0xf0]), &[]);
+    judged(zero(&[0x49, 0x29, 0xf0]), &[]); // sub r8, rsi
+    judged(zero(&[0x49, 0x09, 0xf0]), &["uncharged-bulk"]); // or r8, rsi
+    judged(zero(&[0x49, 0x31, 0xd0]), &["uncharged-bulk"]); // xor r8, rdx: another value
+    judged(zero(&[0x48, 0xff, 0xc6, 0x49, 0x31, 0xf0]), &["uncharged-bulk"]); // inc rsi before
+}
+
 #[test]
 fn a_callee_or_trap_without_the_call_block() {
     judged(Code::new().raw(&[0x31, 0xff]).trap(1), &["call-argument"]); // xor edi, edi

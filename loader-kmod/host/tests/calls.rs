@@ -44,7 +44,7 @@ fn a_program_without_a_transfer_area() {
 #[test]
 fn more_parameters_than_a_frame_of_the_caller_holds() {
     for count in [63, 64, 65, 262] {
-        let narrow = |n: &usize| n % 2 == 0;
+        let narrow = |n: &usize| n.is_multiple_of(2);
         let params: String = (0..count).map(|n| if narrow(&n) { "i32 " } else { "i64 " }).collect();
         // Every fourth argument is of the caller's; more would not fit its frame.
         let argument = |n: usize| match (narrow(&n), n % 8) {

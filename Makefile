@@ -19,6 +19,7 @@ help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
 	@echo 'make test       all tests, those in the VM too'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
+	@echo 'make fuzz       random modules against wasmtime; SECONDS=3600 JOBS=1 SEED=0'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
 	@echo 'make kmod       build/kmod/wasmkc.ko for kernel $(KVER)'
@@ -69,6 +70,12 @@ spec: setup kmod cli
 	@install -C $(RELEASE)/wkc-spec build/bin
 	@$(STEP) 'official suite on the host' build/bin/wkc-spec --junit build/spec.xml
 	@$(STEP) 'official suite in the kernel' tests/spec.sh
+
+# Random modules against wasmtime, an hour unless SECONDS says otherwise; what differs is kept in build/fuzz.
+SECONDS_TO_FUZZ := $(or $(SECONDS),3600)
+fuzz: setup-cli
+	@$(STEP) 'wkc-fuzz' $(CARGO) build --locked --release -p wasmkc-differential --bin wkc-fuzz
+	@$(STEP) 'random modules for $(SECONDS_TO_FUZZ) s' $(RELEASE)/wkc-fuzz --seconds $(SECONDS_TO_FUZZ) --seed $(or $(SEED),0) --jobs $(or $(JOBS),1)
 
 test: scenarios
 	@scripts/test
@@ -123,6 +130,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli examples build scenarios spec test demo clean install install-cli install-kmod
+.PHONY: help setup kmod cli examples build scenarios spec fuzz test demo clean install install-cli install-kmod
 .PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

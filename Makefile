@@ -19,7 +19,7 @@ help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
 	@echo 'make test       all tests, those in the VM too'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
-	@echo 'make fuzz       random modules against wasmtime; SECONDS=3600 JOBS=1 SEED=0'
+	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
 	@echo 'make kmod       build/kmod/wasmkc.ko for kernel $(KVER)'
@@ -71,11 +71,11 @@ spec: setup kmod cli
 	@$(STEP) 'official suite on the host' build/bin/wkc-spec --junit build/spec.xml
 	@$(STEP) 'official suite in the kernel' tests/spec.sh
 
-# Random modules against wasmtime, an hour unless SECONDS says otherwise; what differs is kept in build/fuzz.
-SECONDS_TO_FUZZ := $(or $(SECONDS),3600)
+# One process for each processor; modules that differ are kept in build/fuzz.
 fuzz: setup-cli
 	@$(STEP) 'wkc-fuzz' $(CARGO) build --locked --release -p wasmkc-differential --bin wkc-fuzz
-	@$(STEP) 'random modules for $(SECONDS_TO_FUZZ) s' $(RELEASE)/wkc-fuzz --seconds $(SECONDS_TO_FUZZ) --seed $(or $(SEED),0) --jobs $(or $(JOBS),1)
+	@mkdir -p build/bin && install -C $(RELEASE)/wkc-fuzz build/bin
+	@build/bin/wkc-fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),0) --jobs $(or $(JOBS),$(shell nproc)) --out build/fuzz
 
 test: scenarios
 	@scripts/test

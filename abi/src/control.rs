@@ -172,7 +172,9 @@ pub struct Export {
 /// `CALL`: calls an export in process context, on an instance that belongs to this open device and keeps its state
 /// from one call to the next. CAP_SYS_ADMIN.
 ///
-/// A call that traps is a request that succeeded: `trap` has the cause, and nothing else is written.
+/// A call that traps is a request that succeeded: `trap` has the cause, `record` its place, and there are no results.
+/// Slots (`capacity` of them, 128 at most), record and request must be readable and writable: each is written back as
+/// it is, the record zeroed, before anything is done, so that no answer is lost.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Call {

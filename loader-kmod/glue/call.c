@@ -7,7 +7,7 @@
  *	arguments -> transfer slots of the instance -> entry -> transfer slots -> results
  *
  * A call yields to nobody before it ends, unless the kernel preempts: WKC_FUEL_CALL_MAX units, of at most
- * WKC_INSTRUCTIONS_PER_FUEL instructions each, bound it.
+ * WKC_INSTRUCTIONS_PER_FUEL instructions each, bound it, helpers and bulk operations aside.
  */
 #include <linux/capability.h>
 #include <linux/err.h>
@@ -140,6 +140,8 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 		.stack_limit = wkc_stack_limit(req->stack ?: WKC_STACK_CALL),
 	};
 
+	int unowned = wkc_die_unowned();
+
 	req->results = 0;
 	c->instance->cpu = raw_smp_processor_id();
 	memcpy(transfer, v->slots, req->args * sizeof(*transfer));
@@ -155,15 +157,23 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 		wkc_instance_give_back_shadow_stack(c);
 		return 0;
 	}
-	/* It was not before. What an exception leaves behind is no result. */
+	/*
+	 * What an exception leaves behind is no result. The program was not disabled before; that packets on
+	 * another CPU disable it meanwhile cannot be told from an exception, and costs this call its results.
+	 */
 	if (refuse_disabled(c->filter, v->msg))
 		return -EIO;
+	if (wkc_die_unowned() != unowned) {
+		wkc_instance_give_back_shadow_stack(c);
+		snprintf(v->msg, WKC_MSG_LEN, "an exception behind the code of any program ended this call, or another one's");
+		return -EIO;
+	}
 	memcpy(v->slots, transfer, results * sizeof(*transfer));
 	req->results = results;
 	return 0;
 }
 
-/* s->lock held. What is refused leaves the session as it was. */
+/* s->lock held. What is refused leaves the session as it was, but for an exception. */
 static int call(struct wkc_session *s, struct wkc_invocation *v)
 {
 	struct wkc_filter *f;

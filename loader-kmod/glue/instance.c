@@ -48,8 +48,8 @@ static int run_init(struct wkc_cpu *c, char *msg)
 		cond_resched();
 		/* Another load's exception at the same time fails this one, too; its next try will not. */
 		if (READ_ONCE(f->disabled) || wkc_die_unowned() != unowned) {
-			snprintf(msg, WKC_MSG_LEN, "%s raised an exception on the instance of CPU %u", entry_names[i],
-				 c->cpu);
+			snprintf(msg, WKC_MSG_LEN, "%s raised an exception on the instance of CPU %u, or was disabled meanwhile",
+				 entry_names[i], c->cpu);
 			return -ENOEXEC;
 		}
 		if (!call.trap_code)
@@ -95,6 +95,8 @@ static void reset_instance(struct work_struct *work)
 	u8 *at, *end = c->memory + f->image.memory_max * WASM_PAGE;
 	char msg[WKC_MSG_LEN];
 
+	if (READ_ONCE(f->disabled))
+		return;
 	for (at = c->memory; at < end; at += WASM_PAGE) {
 		memset(at, 0, WASM_PAGE);
 		cond_resched();

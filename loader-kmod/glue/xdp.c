@@ -5,8 +5,8 @@
  *	handle -> filter -> this CPU's instance -> busy -> generated code -> verdict checked -> counted
  *
  * Softirq, bottom halves disabled, inside an RCU read side (net/core/dev.c and BPF_PROG_TEST_RUN
- * see to both). No lock, no allocation. Whatever goes wrong ends in the filter's trap verdict; what
- * cannot be told whose it is, in XDP_ABORTED.
+ * see to both). No lock, no allocation. Whatever goes wrong ends in the filter's trap verdict; a handle
+ * of no program, or of one without `xdp`, in XDP_ABORTED.
  */
 #include <linux/bpf.h>
 #include <linux/btf.h>

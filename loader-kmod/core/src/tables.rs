@@ -101,8 +101,8 @@ pub struct Tables {
     pub traps: List<TrapRow>,
     /// Initial values of the first slots; the others are zero.
     pub slots: List<u64>,
-    /// Behind the first; their slots ascend, lie before the transfer area, and overlap neither each other nor what
-    /// has an initial value nor the shadow-stack pointer.
+    /// Behind the first; their slots ascend, lie before the transfer area, and overlap neither each other nor an
+    /// initial value that is not zero nor the shadow-stack pointer.
     pub memories: List<MemoryRow>,
     /// Their entries start functions; their names and signatures are short enough to be shown whole.
     pub exports: List<ExportRow>,
@@ -244,7 +244,8 @@ fn slots(s: &Sections<'_>, m: &Meta) -> Result<List<u64>, Error> {
     rows(s.slots, section, given, MAX_SLOTS, 8, |b| b.first_chunk().map(|b| u64::from_le_bytes(*b)))
 }
 
-/// The code finds a memory's address and sizes in its slots: nothing else may be there.
+/// The code finds a memory's address and sizes in its slots: nothing else may be there, as far as the object says
+/// what is where (a slot that begins as zero may be a global's or nobody's).
 fn memories(s: &Sections<'_>, m: &Meta, initial: &[u64]) -> Result<List<MemoryRow>, Error> {
     let section = o::SECTION_MEMORIES;
     let memories = rows(s.memories, section, m.memories, MAX_MEMORIES, MemoryRow::SIZE, MemoryRow::read)?;

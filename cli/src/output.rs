@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// Prints `value` as one line of JSON if `json`, else what `text` makes.
@@ -77,6 +77,16 @@ pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::file("read", path, &e))
 }
 
+/// Passes unless `output` is one of the files that were read: nobody means to lose an input.
+pub fn refuse_overwriting(output: &Path, inputs: &[&Path]) -> Result<()> {
+    let of = |path: &Path| std::fs::metadata(path).map(|m| (m.dev(), m.ino())).ok();
+    match inputs.iter().find(|input| of(input).is_some_and(|file| of(output) == Some(file))) {
+        Some(input) => Err(Error::usage(format_args!("{} would replace {}", output.display(), input.display()))
+            .help("name another file for the output: `-o OUT`, or `--out OUT` of `run`")),
+        None => Ok(()),
+    }
+}
+
 /// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is never half written.
 pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
@@ -124,6 +134,18 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_input_is_not_replaced_under_any_of_its_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("f"), dir.path().join("link"));
+        std::fs::write(&file, b"key").unwrap();
+        std::fs::hard_link(&file, &link).unwrap();
+        for output in [&file, &link, &dir.path().join("./f")] {
+            assert_eq!(refuse_overwriting(output, &[&file]).unwrap_err().exit_code(), 2);
+        }
+        refuse_overwriting(&dir.path().join("new"), &[&file, &dir.path().join("missing")]).unwrap();
     }
 
     #[test]

@@ -93,6 +93,17 @@ pub fn json(slots: &[u64], letters: &str) -> Vec<Value> {
     letters.chars().zip(slots).map(value).collect()
 }
 
+/// `program` has no function `export` to call; `known` are those that it has.
+pub fn no_export(program: &str, export: &str, known: impl Iterator<Item = String>) -> Error {
+    let error = Error::new(format_args!("`{program}` exports no function `{export}` that can be called"));
+    match export {
+        "xdp" | "init" | "_initialize" => error.help(format_args!(
+            "`{export}` is what the loader enters: `wasmkc run FILE --pcap IN` gives packets to `xdp`"
+        )),
+        _ => error.details(known.take(20)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use crate::args::{Author, Build};
 use crate::error::{Error, Result};
 use crate::kernel::{check_name, name_from};
-use crate::output::{emit, hex, pairs, read_file, write_file};
+use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, write_file};
 use crate::sign::Signer;
 use crate::signer::Identity;
 use serde_json::json;
@@ -19,6 +19,12 @@ pub const MAX_WASM: u64 = 64 << 20;
 /// Compiles and audits, signs, and only then writes.
 pub fn run(args: &Build, json: bool) -> Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("kwo"));
+    let inputs: Vec<&Path> = [Some(&args.file), args.sign.as_ref(), args.cert.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    refuse_overwriting(&output, &inputs)?;
     let options = options(args)?;
     let signer = match (&args.sign, &args.cert) {
         (Some(key), Some(cert)) => Some(Signer::read(key, cert)?),

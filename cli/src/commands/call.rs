@@ -42,5 +42,5 @@ fn signature(device: &Device, name: &str, export: &str) -> Result<String> {
         return Ok(text(&found.signature));
     }
     let known = exports.iter().map(|e| format!("{} {}", text(&e.name), values::signature(&text(&e.signature))));
-    Err(Error::new(format_args!("`{name}` exports no function `{export}`")).details(known.take(20)))
+    Err(values::no_export(name, export, known))
 }

@@ -4,7 +4,7 @@ use crate::args::Sign;
 use crate::commands::audit::audit;
 use crate::error::{Error, Result};
 use crate::kind::no_object;
-use crate::output::{emit, read_file, write_file};
+use crate::output::{emit, read_file, refuse_overwriting, write_file};
 use crate::sign::Signer;
 use crate::signer::Identity;
 use serde_json::json;
@@ -14,6 +14,8 @@ use wasmkc_core::image::split_trailer;
 
 /// Audits, signs and writes; a signature that is there already makes place for the new one.
 pub fn run(args: &Sign, json: bool) -> Result<()> {
+    let output = args.output.as_ref().unwrap_or(&args.file);
+    refuse_overwriting(output, &[&args.key, &args.cert])?;
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     let signer = Signer::read(&args.key, &args.cert)?;
     let object = match split_trailer(&bytes) {
@@ -32,7 +34,6 @@ pub fn run(args: &Sign, json: bool) -> Result<()> {
             args.file.display()
         )));
     }
-    let output = args.output.as_ref().unwrap_or(&args.file);
     write_file(output, &signed, 0o666)?;
     let replaced = object.len() != bytes.len();
     let identity = Identity::of(signer.cert())?;

@@ -130,3 +130,17 @@ fn half_of_a_key_pair_and_bad_sizes_are_wrong_usage() {
     }
     assert!(!folder.path("f.kwo").exists());
 }
+
+#[test]
+fn no_output_replaces_an_input() {
+    let folder = folder(BY_LENGTH);
+    let before = std::fs::read(folder.path("ours.key")).expect("the key");
+    for output in ["ours.key", "ours.crt", "f.wasm"] {
+        let command = ["build", "f.wasm", "-o", output, "--sign", "ours.key", "--cert", "ours.crt"];
+        let said = stderr(&folder.wasmkc(&command).assert().code(2));
+        assert!(said.contains(&format!("{output} would replace {output}")), "{said}");
+    }
+    assert_eq!(std::fs::read(folder.path("ours.key")).expect("the key"), before);
+    let said = stderr(&folder.wasmkc(&["run", "f.wasm", "--invoke", "xdp"]).assert().code(1));
+    assert!(said.contains("gives packets to `xdp`"), "{said}");
+}

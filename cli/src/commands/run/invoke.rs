@@ -17,8 +17,7 @@ pub fn run(file: &Path, args: &Run, json: bool) -> Result<()> {
     let found = program.exports().find(|(name, _)| name == export).map(|(_, letters)| letters.to_owned());
     let Some(letters) = found else {
         let known = program.exports().map(|(name, letters)| format!("{name} {}", values::signature(letters)));
-        let known: Vec<String> = known.take(20).collect();
-        return Err(Error::new(format_args!("{}: exports no function `{export}`", file.display())).details(known));
+        return Err(values::no_export(&file.display().to_string(), export, known));
     };
     let (params, results) = letters.split_once(':').unwrap_or((&letters, ""));
     let slots = values::parse_all(texts, params)?;

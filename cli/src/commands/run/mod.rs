@@ -8,12 +8,13 @@ mod loaded;
 use crate::args::Run;
 use crate::capture::{Capture, Packet, Writer};
 use crate::error::{Error, Result};
-use crate::output::print;
+use crate::output::{print, refuse_overwriting};
 use engine::{Engine, Judgement};
 use here::Here;
 use loaded::Loaded;
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 use wasmkc_abi::trap::TRAPS;
 use wasmkc_abi::verdict::{VERDICTS, Verdict};
 use wasmkc_host::Counters;
@@ -24,6 +25,10 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
         let file = args.file.as_deref().ok_or_else(|| Error::usage("which filter? give its file"))?;
         return invoke::run(file, args, json);
     };
+    if let Some(out) = &args.out {
+        let inputs: Vec<_> = [Some(pcap), args.file.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        refuse_overwriting(out, &inputs)?;
+    }
     let mut capture = Capture::open(pcap)?;
     let mut engine: Box<dyn Engine> = match (&args.loaded, &args.file) {
         (Some(name), _) => Box::new(Loaded::new(name)?),

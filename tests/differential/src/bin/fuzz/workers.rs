@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> io::Result<Tally> {
         run.kill_what_hangs();
         let enough = if args.first { 1 } else { ENOUGH };
         if run.tally.differences.len() >= enough {
-            run.end();
+            run.end(args.first);
         }
         if reported.elapsed() > SAID {
             reported = Instant::now();
@@ -155,10 +155,13 @@ impl Run<'_> {
         }
     }
 
-    fn end(&mut self) {
-        for mut worker in self.workers.iter_mut().filter_map(Option::take) {
-            let _ = worker.child.kill();
-            let _ = worker.child.wait();
+    /// Ends the processes; if `counted`, those that have found something end by themselves, and say their counts.
+    fn end(&mut self, counted: bool) {
+        for place in &mut self.workers {
+            if let Some(mut worker) = place.take_if(|worker| !(counted && worker.differs)) {
+                let _ = worker.child.kill();
+                let _ = worker.child.wait();
+            }
         }
     }
 }

@@ -2,23 +2,15 @@
 //! no `ret`, no constants among instructions, every reference a relocation.
 //!
 //! ```text
-//! mod        compile one function, collect what the tables need
-//! constants  cuts the constant pool off the code's end
-//! dead       drops instructions that nothing reaches
-//! tails      turns calls that end a function into jumps
-//! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
-//! landing    finds bytes of endbr64 that are no entry's
-//! layout     all functions to one .text and one .rodata
-//! stack      bound of stack use over the call graph
+//! mod      compile one function, collect what the tables need
+//! x86_64   what the machine's code needs before it is placed
+//! layout   all functions to one .text and one .rodata
+//! stack    bound of stack use over the call graph
 //! ```
 
-mod constants;
-mod dead;
-mod landing;
 mod layout;
-mod returns;
 mod stack;
-mod tails;
+mod x86_64;
 
 use cranelift_codegen::{
     CodegenError, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir, isa::TargetIsa,
@@ -31,11 +23,8 @@ use crate::{
     runtime::Runtime,
     translate::{Symbol, Translated},
 };
-pub use landing::stray;
 pub use layout::{Image, RelocationKind, end_of_text, layout};
-
-/// `endbr64`.
-const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+pub use x86_64::stray;
 
 /// A 32-bit field of the code that is relative to its place.
 #[derive(Clone, Copy, Debug)]
@@ -145,18 +134,12 @@ pub fn compile(
         }
         out.fixups.push(Fixup { at: reloc.offset, target, addend: reloc.addend });
     }
-    constants::separate(&mut out).map_err(|e| internal(&e))?;
-    dead::remove(&mut out).map_err(|e| internal(&e))?;
-    tails::replace(&mut out).map_err(|e| internal(&e))?;
-    returns::replace(&mut out).map_err(|e| internal(&e))?;
     let entered = match symbol {
         Symbol::Function(index) => module.entries.contains(index),
         Symbol::Export(_) => true,
         _ => false,
     };
-    if entered {
-        prepend(&mut out, &ENDBR);
-    }
+    x86_64::finish(&mut out, entered).map_err(|e| internal(&e))?;
     out.fixups.sort_by_key(|f| f.at);
     out.traps.sort_by_key(|t| t.site);
     Ok(out)

@@ -81,7 +81,7 @@ fn mark(steps: &mut BTreeMap<u32, Step>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Fixup, LineRow, Target, TrapSite},
+        super::super::{Fixup, LineRow, Target, TrapSite},
         *,
     };
     use crate::translate::Symbol;

@@ -1,13 +1,15 @@
 //! CLIF to machine code, one function at a time, in the form that the object needs:
-//! no `ret`, no constants among instructions, every reference a relocation.
+//! no constants among instructions, nothing that is never reached, every reference a relocation.
 //!
 //! ```text
 //! mod      compile one function, collect what the tables need
-//! x86_64   what the machine's code needs before it is placed
+//! x86_64   what this machine's code needs before it is placed
+//! aarch64  the same
 //! layout   all functions to one .text and one .rodata
 //! stack    bound of stack use over the call graph
 //! ```
 
+mod aarch64;
 mod layout;
 mod stack;
 mod x86_64;
@@ -18,22 +20,36 @@ use cranelift_codegen::{
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
 use crate::{
-    CompileError,
+    CompileError, isa,
     module::Module,
     runtime::Runtime,
-    translate::{Symbol, Translated},
+    translate::{AFTER_TRAP, Symbol, Translated},
 };
 pub use layout::{Image, RelocationKind, end_of_text, layout};
-pub use x86_64::stray;
 
-/// A 32-bit field of the code that is relative to its place.
+/// Which bits of four bytes of code tell an address, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// x86_64: all of them, the distance from the field.
+    Distance32,
+    /// aarch64, `bl` and `b`: the distance in instructions.
+    Branch26,
+    /// aarch64, `adrp`: the distance in pages.
+    Page21,
+    /// aarch64, `add`: the place in the page.
+    Low12,
+}
+
+/// Four bytes of the code that tell an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixup {
     /// Offset of the field in the function.
     pub at: u32,
+    /// Its form.
+    pub field: Field,
     /// What it refers to.
     pub target: Target,
-    /// Added to the target's address minus the field's.
+    /// Added to the target's address.
     pub addend: i64,
 }
 
@@ -86,10 +102,20 @@ pub struct Compiled {
     pub stack: u32,
 }
 
+/// Bytes that landing pads have where no entry is; found in a finished function of `target`.
+pub fn stray(target: isa::Target, function: &Compiled) -> Option<u32> {
+    match target {
+        isa::Target::X86_64 => x86_64::stray(function),
+        // A branch leads to whole instructions there, so constants cannot look like one.
+        isa::Target::Aarch64 => None,
+    }
+}
+
 /// Compiles one function; `context` is what the last one has left behind.
 pub fn compile(
     module: &Module<'_>,
     translated: Translated,
+    machine: isa::Target,
     isa: &dyn TargetIsa,
     context: &mut Context,
 ) -> Result<Compiled, CompileError> {
@@ -120,29 +146,42 @@ pub fn compile(
         fixups: Vec::with_capacity(buffer.relocs().len()),
         traps: Vec::new(),
         lines,
-        // Return address and saved rbp lie above the frame.
+        // Return address and saved frame pointer lie above the frame.
         stack: frame + 16,
     };
     for reloc in buffer.relocs() {
         let target = target(&context.func, &reloc.target).ok_or_else(|| internal(&"unknown relocation target"))?;
-        if !matches!(reloc.kind, Reloc::X86CallPCRel4 | Reloc::X86PCRel4) {
-            return Err(internal(&format!("relocation {:?}", reloc.kind)));
-        }
+        let field = field(reloc.kind).ok_or_else(|| internal(&format!("relocation {:?}", reloc.kind)))?;
         if let Target::Symbol(Symbol::Trap(code)) = target {
             let wasm_offset = wasm_offset(buffer.get_srclocs_sorted(), reloc.offset);
             out.traps.push(TrapSite { site: reloc.offset + 4, wasm_offset, code });
         }
-        out.fixups.push(Fixup { at: reloc.offset, target, addend: reloc.addend });
+        out.fixups.push(Fixup { at: reloc.offset, field, target, addend: reloc.addend });
     }
     let entered = match symbol {
         Symbol::Function(index) => module.entries.contains(index),
         Symbol::Export(_) => true,
         _ => false,
     };
-    x86_64::finish(&mut out, entered).map_err(|e| internal(&e))?;
+    let own_checks = buffer.traps().iter().filter(|t| t.code != AFTER_TRAP).map(|t| t.offset);
+    match machine {
+        isa::Target::X86_64 => x86_64::finish(&mut out, entered),
+        isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),
+    }
+    .map_err(|e| internal(&e))?;
     out.fixups.sort_by_key(|f| f.at);
     out.traps.sort_by_key(|t| t.site);
     Ok(out)
+}
+
+fn field(kind: Reloc) -> Option<Field> {
+    Some(match kind {
+        Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => Field::Distance32,
+        Reloc::Arm64Call => Field::Branch26,
+        Reloc::Aarch64AdrPrelPgHi21 => Field::Page21,
+        Reloc::Aarch64AddAbsLo12Nc => Field::Low12,
+        _ => return None,
+    })
 }
 
 /// Where `symbol`'s code comes from.

@@ -14,7 +14,7 @@ mod landing;
 mod returns;
 mod tails;
 
-use super::{Compiled, Fixup, Target, prepend};
+use super::{Compiled, Field, Fixup, Target, prepend};
 pub use landing::stray;
 
 /// `endbr64`.

@@ -25,6 +25,7 @@ use crate::{
     runtime::Runtime,
     translate::{AFTER_TRAP, Symbol, Translated},
 };
+pub use aarch64::BTI_C;
 pub use layout::{Image, RelocationKind, end_of_text, layout};
 
 /// Which bits of four bytes of code tell an address, and how.

@@ -50,6 +50,21 @@ impl Target {
         }
     }
 
+    /// Whether a division by zero, or one whose quotient has no room, is a fault of the machine and no number.
+    pub(crate) const fn division_faults(self) -> bool {
+        matches!(self, Self::X86_64)
+    }
+
+    /// Whether the code generator counts bits without a vector register.
+    pub(crate) const fn counts_bits(self) -> bool {
+        matches!(self, Self::X86_64)
+    }
+
+    /// Whether an atomic load is an ordinary one in machine code.
+    pub(crate) const fn loads_are_ordered(self) -> bool {
+        matches!(self, Self::X86_64)
+    }
+
     /// The target with this number in ELF headers.
     #[must_use]
     pub fn by_machine(machine: u16) -> Option<Self> {

@@ -4,6 +4,7 @@ use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Operand};
 
 use super::Line;
+use crate::emit::BTI_C;
 
 /// The instructions of `code`, which stands at `start`.
 pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
@@ -17,8 +18,11 @@ pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
         .collect()
 }
 
-/// One instruction; a branch names where it leads, as on x86_64.
+/// One instruction; a branch names where it leads, as on x86_64, and a landing pad what it is.
 fn text(decoder: &InstDecoder, bytes: &[u8], at: u32) -> String {
+    if bytes == BTI_C {
+        return "bti c".to_owned();
+    }
     let Ok(instruction) = decoder.decode(&mut U8Reader::new(bytes)) else { return format!("? {bytes:02x?}") };
     let text = instruction.to_string();
     let distance = instruction.operands.iter().find_map(|o| match o {

@@ -20,7 +20,7 @@ use super::{Compiled, prepend};
 pub use word::set_distance;
 
 /// `bti c`: what an indirect call may lead to.
-const BTI_C: [u8; 4] = 0xd503_245f_u32.to_le_bytes();
+pub const BTI_C: [u8; 4] = 0xd503_245f_u32.to_le_bytes();
 
 /// All passes, in order; `entered` says whether the loader enters the function, `own_checks` are the places of the
 /// code generator's own traps.

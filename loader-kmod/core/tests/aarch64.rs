@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::{Object, RODATA_BASE, Rela, SYMBOL_BASE, Section, TEXT_BASE, TestPlatform, signed};
+use common::{Object, OnMachine, RODATA_BASE, Rela, SYMBOL_BASE, Section, TEXT_BASE, load_on};
 use wasmkc_abi::object::{
     EM_AARCH64, R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_CALL26, SECTION_TARGET_PREFIX,
 };
-use wasmkc_core::{Arena, Code, Error, Platform, Program, Symbol};
+use wasmkc_core::{Arena, Code, Error, Program};
 
 /// The two functions of `common::TEXT` in this machine's words.
 const WORDS: [u32; 20] = [
@@ -54,40 +54,10 @@ fn object() -> Object {
     object
 }
 
-/// [`TestPlatform`] on this machine.
-#[derive(Clone, Debug, Default)]
-struct Aarch64(TestPlatform);
-
-impl Platform for Aarch64 {
-    const MACHINE: u16 = EM_AARCH64;
-
-    fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {
-        self.0.arena_alloc(arena, size)
-    }
-
-    fn arena_free(&mut self, arena: Arena, address: u64, size: usize) {
-        self.0.arena_free(arena, address, size);
-    }
-
-    fn arena_write(&mut self, arena: Arena, address: u64, bytes: &[u8]) -> Result<(), i32> {
-        self.0.arena_write(arena, address, bytes)
-    }
-
-    fn symbol(&mut self, symbol: Symbol) -> Option<u64> {
-        self.0.symbol(symbol)
-    }
-
-    fn sha256(&mut self, data: &[u8]) -> [u8; 32] {
-        self.0.sha256(data)
-    }
-}
+type Aarch64 = OnMachine<EM_AARCH64>;
 
 fn load(platform: &Aarch64, object: &Object) -> Result<Program<Aarch64>, Error> {
-    let loaded = wasmkc_core::load(|_, _| Ok(()), platform.clone(), &signed(&object.elf()));
-    if loaded.is_err() {
-        assert!(platform.0.0.lock().unwrap().blocks.is_empty(), "a failed load kept arena space");
-    }
-    loaded
+    load_on(platform, &object.elf())
 }
 
 fn refused(spoil: impl FnOnce(&mut Object)) -> Code {
@@ -101,7 +71,7 @@ fn a_good_object_is_relocated() {
     let platform = Aarch64::default();
     let program = load(&platform, &object()).unwrap();
     assert_eq!(program.info().entry_xdp, TEXT_BASE);
-    let account = platform.0.0.lock().unwrap();
+    let account = platform.0.lock().unwrap();
     let text = &account.written.iter().find(|w| w.0 == Arena::Text).unwrap().2;
     let word = |at: usize| u32::from_le_bytes(*text[at..].first_chunk().unwrap());
     let distance = |at: u64, target: u64| ((target - (TEXT_BASE + at)) / 4) as u32;
@@ -171,6 +141,6 @@ fn relocations_are_those_of_their_instructions() {
 #[test]
 fn constants_out_of_reach() {
     let platform = Aarch64::default();
-    platform.0.0.lock().unwrap().far_rodata = true;
+    platform.0.lock().unwrap().far_rodata = true;
     assert_eq!(load(&platform, &object()).unwrap_err().code, Code::OutOfReach);
 }

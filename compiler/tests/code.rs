@@ -2,7 +2,7 @@
 //! instructions or the object's bytes.
 
 use object::{Object as _, ObjectSection as _};
-use wasmkc_compiler::{Listing, Options, compile, list};
+use wasmkc_compiler::{Listing, Options, Target, compile, list};
 
 fn asm(wat: &str) -> String {
     let wasm = wat::parse_str(wat).expect("well-formed text");
@@ -206,4 +206,23 @@ fn a_thousand_parameters_pass_the_audit() {
                 (func (export "xdp") (result i32) (i32.wrap_i64 (call $g))))"#
         ));
     }
+}
+
+#[test]
+fn constants_that_are_used_far_apart_take_no_place_in_the_frame() {
+    // Each of 500 constants is used twice in one block, and takes a register on aarch64.
+    let steps: String = (0..500)
+        .map(|n| {
+            let constant = (1_u64 << 40) | (n << 20);
+            format!("(local.set 0 (i64.add (i64.rotl (local.get 0) (i64.const 9)) (i64.const {constant})))")
+        })
+        .collect();
+    let wasm = wat::parse_str(format!(
+        r#"(module (func $f (param i64) (result i64) {steps} {steps} (local.get 0))
+            (func (export "xdp") (result i32) (i32.const 2)))"#
+    ));
+    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let object = compile(&wasm.expect("well-formed text"), &options).unwrap_or_else(|e| panic!("{e}"));
+    let stack = object.report.functions[0].stack;
+    assert!(stack <= 128, "{stack} bytes");
 }

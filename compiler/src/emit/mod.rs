@@ -15,7 +15,8 @@ mod stack;
 mod x86_64;
 
 use cranelift_codegen::{
-    CodegenError, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir, isa::TargetIsa,
+    CodegenError, CompiledCode, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir,
+    isa::TargetIsa,
 };
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
@@ -125,14 +126,13 @@ pub fn compile(
         |what: &dyn std::fmt::Display| CompileError::internal("emit", format!("{}: {what}", place(module, symbol)));
     context.clear();
     context.func = translated.clif;
-    context.compile(isa, &mut ControlPlane::default()).map_err(|e| match e.inner {
+    let compiled = generate(machine, isa, context).map_err(|e| match e {
         CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => {
             let what = "too large for the code generator".to_owned();
             CompileError::FunctionTooLarge { place: place(module, symbol), what }
         }
         other => internal(&other),
     })?;
-    let compiled = context.take_compiled_code().ok_or_else(|| internal(&"no code"))?;
     let buffer = &compiled.buffer;
     let frame = buffer.frame_layout().map_or(0, |f| f.frame_to_fp_offset);
     if frame > MAX_FRAME_BYTES {
@@ -173,6 +173,25 @@ pub fn compile(
     out.fixups.sort_by_key(|f| f.at);
     out.traps.sort_by_key(|t| t.site);
     Ok(out)
+}
+
+/// Runs the code generator, with what a machine needs between optimisation and the rest.
+fn generate(machine: isa::Target, isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledCode, CodegenError> {
+    let control = &mut ControlPlane::default();
+    match machine {
+        isa::Target::X86_64 => {
+            context.compile(isa, control).map_err(|e| e.inner)?;
+            context.take_compiled_code().ok_or_else(|| CodegenError::Unsupported("no code".to_owned()))
+        }
+        isa::Target::Aarch64 => {
+            context.optimize(isa, control)?;
+            aarch64::bring_near(&mut context.func);
+            context.verify_if(isa)?;
+            let code =
+                isa.compile_function(&context.func, &context.domtree, &mut Default::default(), false, control)?;
+            Ok(code.apply_params(&context.func.params))
+        }
+    }
 }
 
 fn field(kind: Reloc) -> Option<Field> {

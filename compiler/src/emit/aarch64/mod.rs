@@ -1,15 +1,17 @@
-//! aarch64: what the code generator's bytes need before they are placed.
+//! aarch64: what the code generator needs before it gives out registers, and its bytes before they are placed.
 //!
 //! ```text
-//! word     what one instruction does to the flow of control
-//! dead     drops the code generator's own checks of divisions, and instructions that nothing reaches
-//! tails    turns calls that end a function into jumps
-//! allowed  proves that nothing is left that a kernel cannot run
+//! constants  makes a constant anew where its next use is far
+//! word       what one instruction does to the flow of control
+//! dead       drops the code generator's own checks of divisions, and instructions that nothing reaches
+//! tails      turns calls that end a function into jumps
+//! allowed    proves that nothing is left that a kernel cannot run
 //! ```
 //! A function returns with `ret`: kernels for this machine need no thunk for it. The code generator puts no constants
 //! behind functions as long as there are only integers; `allowed` proves it.
 
 mod allowed;
+mod constants;
 mod dead;
 mod tails;
 mod word;
@@ -17,6 +19,7 @@ mod word;
 use std::collections::HashSet;
 
 use super::{Compiled, prepend};
+pub use constants::bring_near;
 pub use word::set_distance;
 
 /// `bti c`: what an indirect call may lead to.

@@ -174,7 +174,11 @@ mod tests {
             let fixups = vec![Fixup { at: 1, field: Field::Distance32, target, addend: -4 }];
             let (symbol, code) = (Symbol::Function(0), vec![0xe8, 0, 0, 0, 0]);
             let (constants, traps, lines) = (vec![], vec![], vec![]);
-            layout(&Module::default(), isa::Target::X86_64, vec![Compiled { symbol, code, constants, fixups, traps, lines, stack: 16 }])
+            layout(
+                &Module::default(),
+                isa::Target::X86_64,
+                vec![Compiled { symbol, code, constants, fixups, traps, lines, stack: 16 }],
+            )
         };
         assert!(place(Target::Symbol(Symbol::Function(0))).is_ok());
         let left = place(Target::Tail(Symbol::Function(0))).err().map(|e| e.to_string());

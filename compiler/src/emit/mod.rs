@@ -24,7 +24,7 @@ use crate::{
     CompileError, isa,
     module::Module,
     runtime::Runtime,
-    translate::{AFTER_TRAP, Symbol, Translated},
+    translate::{Symbol, Translated},
 };
 pub use aarch64::BTI_C;
 pub use layout::{Image, RelocationKind, end_of_text, layout};
@@ -164,7 +164,8 @@ pub fn compile(
         Symbol::Export(_) => true,
         _ => false,
     };
-    let own_checks = buffer.traps().iter().filter(|t| t.code != AFTER_TRAP).map(|t| t.offset);
+    let division = [ir::TrapCode::INTEGER_DIVISION_BY_ZERO, ir::TrapCode::INTEGER_OVERFLOW];
+    let own_checks = buffer.traps().iter().filter(|t| division.contains(&t.code)).map(|t| t.offset);
     match machine {
         isa::Target::X86_64 => x86_64::finish(&mut out, entered),
         isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),

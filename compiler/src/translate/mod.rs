@@ -46,7 +46,6 @@ use functions::{How, Made};
 pub use functions::{Translated, Translation};
 use signature::{clif_type, signature};
 pub use symbol::Symbol;
-pub use trap::AFTER_TRAP;
 #[cfg(test)]
 pub use {cost::is_integer_only, float::runtime_names};
 

@@ -26,7 +26,7 @@ pub use word::set_distance;
 pub const BTI_C: [u8; 4] = 0xd503_245f_u32.to_le_bytes();
 
 /// All passes, in order; `entered` says whether the loader enters the function, `own_checks` are the places of the
-/// code generator's own traps.
+/// traps that the code generator's own checks of divisions lead to.
 pub fn finish(out: &mut Compiled, entered: bool, own_checks: &HashSet<u32>) -> Result<(), String> {
     dead::remove(out, own_checks)?;
     tails::replace(out)?;

@@ -1,0 +1,110 @@
+# shellcheck shell=bash
+# Debian packages of any architecture, fetched and unpacked below build/vm, never installed on this machine.
+# Sourced by vm/run, vm/fetch-kernel and vm/update-kernels.
+
+# deb_arch ARCH: Debian's name of a machine.
+deb_arch() {
+	case $1 in
+	x86_64) echo amd64 ;;
+	aarch64) echo arm64 ;;
+	*) die "$EXIT_USAGE" "unknown machine '$1'; known: x86_64, aarch64" ;;
+	esac
+}
+
+# with_apt DEB_ARCH COMMAND...: an apt command that sees packages of DEB_ARCH. For another architecture than this
+# machine's it has lists and caches of its own, over the same sources; the machine's package state stays as it is.
+with_apt() {
+	local arch=$1 state="$VM_BUILD/apt/$1"
+	shift
+	need_tool apt-get apt
+	if [ "$arch" = "$(dpkg --print-architecture)" ] || [ "$arch" = all ]; then
+		"$@"
+		return
+	fi
+	if [ ! -f "$state/apt.conf" ]; then
+		mkdir -p "$state/lists/partial" "$state/archives/partial"
+		: >"$state/status"
+		cat >"$state/apt.conf.new" <<-END
+			APT::Architecture "$arch";
+			APT::Architectures { "$arch"; };
+			APT::Install-Recommends "false";
+			Dir::State "$state";
+			Dir::State::status "$state/status";
+			Dir::Cache "$state";
+			APT::Sandbox::User "root";
+		END
+		APT_CONFIG="$state/apt.conf.new" apt-get -q update >&2 || die "$EXIT_SETUP" "the package lists of $arch cannot be fetched"
+		mv "$state/apt.conf.new" "$state/apt.conf"
+	fi
+	APT_CONFIG="$state/apt.conf" "$@"
+}
+
+# refresh_lists DEB_ARCH
+refresh_lists() {
+	if [ "$1" = "$(dpkg --print-architecture)" ] && [ "$(id -u)" != 0 ]; then
+		say "not root: using the package lists as they are"
+		return
+	fi
+	with_apt "$1" apt-get -q update >&2 || say "apt-get update failed"
+}
+
+# apt_download DEB_ARCH PACKAGE VERSION DIR: leaves the .deb in DIR. Refreshes the lists once when the version is unknown.
+apt_download() {
+	local spec="$2=$3" log
+	log=$(cd "$4" && with_apt "$1" apt-get -q -o APT::Sandbox::User=root download "$spec" 2>&1) && return 0
+	refresh_lists "$1"
+	log=$(cd "$4" && with_apt "$1" apt-get -q -o APT::Sandbox::User=root download "$spec" 2>&1) && return 0
+	printf '%s\n' "$log" >&2
+	die "$EXIT_SETUP" "the archive does not give $spec; if it has dropped that version, run vm/update-kernels and commit vm/kernels.lock"
+}
+
+# fetch_deb DEB_ARCH PACKAGE VERSION SHA256: prints the path of the verified .deb.
+fetch_deb() {
+	local cache="$VM_BUILD/deb" deb="$VM_BUILD/deb/$4.deb" tmp file
+	if [ ! -f "$deb" ]; then
+		mkdir -p "$cache"
+		tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+		say "downloading $2 $3"
+		apt_download "$1" "$2" "$3" "$tmp"
+		file=$(echo "$tmp"/*.deb)
+		if ! echo "$4  $file" | sha256sum --check --status; then
+			rm -rf "$tmp"
+			die "$EXIT_SETUP" "$2 $3: the download's SHA-256 is not the one in vm/kernels.lock; nothing was unpacked"
+		fi
+		mv "$file" "$deb"
+		rm -rf "$tmp"
+	fi
+	printf '%s\n' "$deb"
+}
+
+# unpacked NAME FUNCTION ARGUMENTS...: prints build/vm/NAME, which FUNCTION fills if it is not there yet: it is called
+# with the arguments and a folder of its own that becomes NAME when it is complete.
+unpacked() {
+	local dir="$VM_BUILD/$1" tmp
+	shift
+	if [ ! -d "$dir" ]; then
+		need_tool dpkg-deb dpkg
+		mkdir -p "$(dirname "$dir")"
+		tmp=$(mktemp -d "$dir.tmp.XXXXXX")
+		chmod 755 "$tmp"
+		"$@" "$tmp" || { rm -rf "$tmp"; return 1; }
+		# Another run may have been quicker: its folder is as good as ours.
+		mv -T "$tmp" "$dir" 2>/dev/null || rm -rf "$tmp"
+		[ -d "$dir" ] || die "$EXIT_SETUP" "could not fill $dir"
+	fi
+	printf '%s\n' "$dir"
+}
+
+# package_closure DEB_ARCH PACKAGES DIR: unpacks the packages, in one word, and all that they depend on.
+package_closure() {
+	local state="$VM_BUILD/apt/$1" deb
+	say "fetching programs for $1"
+	# shellcheck disable=SC2086 # one word a package
+	with_apt "$1" apt-get -q -y --download-only install $2 >"$3.log" 2>&1 || {
+		refresh_lists "$1"
+		# shellcheck disable=SC2086
+		with_apt "$1" apt-get -q -y --download-only install $2 >"$3.log" 2>&1 || { cat "$3.log" >&2; rm -f "$3.log"; return 1; }
+	}
+	rm -f "$3.log"
+	for deb in "$state"/archives/*.deb; do dpkg-deb -x "$deb" "$3" || return 1; done
+}

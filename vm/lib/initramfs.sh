@@ -29,10 +29,10 @@ BASE_PROGRAMS="
 
 # programs_root ARCH: prints the folder of unpacked packages with this machine's programs; nothing if it is this one.
 programs_root() {
-	local packages
+	local -a packages
 	[ "$1" != "$(uname -m)" ] || return 0
-	packages=$(awk '{ print $2 }' <<<"$BASE_PROGRAMS" | sort -u | xargs)
-	unpacked "programs/$1-$(sha256sum <<<"$packages" | cut -c1-16)" package_closure "$(deb_arch "$1")" "$packages"
+	mapfile -t packages < <(awk '{ print $2 }' <<<"$BASE_PROGRAMS")
+	packages_root "$1" "${packages[@]}"
 }
 
 # find_program PATH PACKAGE ROOT: where it really is, as Debian's merged /usr moves things about.

@@ -97,14 +97,25 @@ unpacked() {
 
 # package_closure DEB_ARCH PACKAGES DIR: unpacks the packages, in one word, and all that they depend on.
 package_closure() {
-	local state="$VM_BUILD/apt/$1" deb
-	say "fetching programs for $1"
-	# shellcheck disable=SC2086 # one word a package
-	with_apt "$1" apt-get -q -y --download-only install $2 >"$3.log" 2>&1 || {
+	local archives="$3/archives" deb
+	local -a download
+	say "fetching for $1: $2"
+	mkdir -p "$archives/partial"
+	# shellcheck disable=SC2206 # one word a package
+	download=(apt-get -q -y -o "Dir::Cache::archives=$archives" --download-only install $2)
+	with_apt "$1" "${download[@]}" >"$archives/log" 2>&1 || {
 		refresh_lists "$1"
-		# shellcheck disable=SC2086
-		with_apt "$1" apt-get -q -y --download-only install $2 >"$3.log" 2>&1 || { cat "$3.log" >&2; rm -f "$3.log"; return 1; }
+		with_apt "$1" "${download[@]}" >"$archives/log" 2>&1 || { cat "$archives/log" >&2; return 1; }
 	}
-	rm -f "$3.log"
-	for deb in "$state"/archives/*.deb; do dpkg-deb -x "$deb" "$3" || return 1; done
+	for deb in "$archives"/*.deb; do dpkg-deb -x "$deb" "$3" || return 1; done
+	rm -rf "$archives"
+}
+
+# packages_root ARCH PACKAGE...: prints the folder where these packages of another machine are unpacked, with all that
+# they depend on.
+packages_root() {
+	local arch=$1 packages
+	shift
+	packages=$(printf '%s\n' "$@" | LC_ALL=C sort -u | xargs)
+	unpacked "programs/$arch-$(sha256sum <<<"$packages" | cut -c1-16)" package_closure "$(deb_arch "$arch")" "$packages"
 }

@@ -107,7 +107,7 @@ length=$(stat -c %s "$out/openssl.p7s")
 unsigned "$out/log-in-a-loop.wasm" "$temporary/small.kwo" --name small
 unsigned build/examples/l4drop.wasm "$temporary/larger.kwo" --name larger
 tests/bad-objects.sh "$out/bad" "$temporary/small.kwo" "$temporary/larger.kwo" "$sign_file" "$out/test.key" "$out/test.crt"
-[ "$machine" != x86_64 ] || cp "$wxwalk/wxwalk.ko" "$out"
+cp "$wxwalk/wxwalk.ko" "$out"
 "${cross}objcopy" -R .BTF "$kmod/wasmkc.ko" "$out/no-btf.ko"
 cp "$kmod/wasmkc.ko" "$out/signed-module.ko"
 "$sign_file" sha256 "$out/test.key" "$out/test.crt" "$out/signed-module.ko"

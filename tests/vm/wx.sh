@@ -1,5 +1,4 @@
 # shellcheck shell=sh
-# machine: x86_64
 # W^X: a walk of the page tables over both arenas, with a program loaded, finds no page that is writable and
 # executable at once, and no executable alias of one in the direct map.
 . /host/lib.sh

@@ -42,7 +42,8 @@ fn fail(check: &'static str, found: impl Into<String>, help: &str) -> Check {
 
 /// Runs all checks; fails if one did.
 pub fn run(json: bool) -> Result<()> {
-    let mut checks = vec![kernel(), exceptions_of(std::env::consts::ARCH), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
+    let mut checks =
+        vec![kernel(), exceptions_of(std::env::consts::ARCH), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
     checks.extend(module());
     let failed = checks.iter().filter(|c| c.state == State::Fail).count();
     emit(json, &checks, || checks.iter().map(lines).collect())?;

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let target = Target::by_name(&args.machine).ok_or_else(|| format!("no machine `{}`", args.machine))?;
     let options = Options { target, name: args.name, fuel: args.fuel, unaudited: true, ..Options::default() };
-    let object = compile(&std::fs::read(&args.input)?, &options)
-        .map_err(|e| format!("{}: {e}", args.input.display()))?;
+    let object =
+        compile(&std::fs::read(&args.input)?, &options).map_err(|e| format!("{}: {e}", args.input.display()))?;
     Ok(std::fs::write(args.output, object.bytes)?)
 }

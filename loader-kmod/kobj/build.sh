@@ -35,14 +35,14 @@ flags="-Crelocation-model=static -Cforce-unwind-tables=no -Cjump-tables=no $mach
 
 cd "$here"
 RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out/target" CARGO_ENCODED_RUSTFLAGS=$(printf '%s' "$flags" | tr -s ' ' '\037') \
-	"${CARGO:-cargo}" build --quiet --locked --release --target $target \
+	"${CARGO:-cargo}" build --quiet --locked --release --target "$target" \
 	-Zbuild-std=core,alloc -Zbuild-std-features=
 
 roots="wkc_core_load wkc_core_free wkc_core_instantiate wkc_core_export wkc_core_exports wkc_core_trap_lookup"
 undefined='' keep=''
 for s in $roots; do undefined="$undefined -u $s" keep="$keep --keep-global-symbol=$s"; done
 # shellcheck disable=SC2086
-"$ld" -m $emulation -r --gc-sections $undefined -T prelink.lds \
+"$ld" -m "$emulation" -r --gc-sections $undefined -T prelink.lds \
 	-o "$out/wkc_core.tmp.o" "$out/target/$target/release/libwasmkc_kobj.a"
 # shellcheck disable=SC2086
 "$objcopy" $keep --strip-debug "$out/wkc_core.tmp.o"

@@ -37,10 +37,11 @@ unpack_headers() {
 	local kind deb
 	for kind in headers common kbuild; do
 		deb=$(locked_deb "$1" "$2" "$kind") || exit
-		dpkg-deb -x "$deb" "$4"
+		dpkg-deb -x "$deb" "$3"
 	done
 	# They expect each other in /usr/src.
-	sed -i "s|/usr/src/|$VM_BUILD/$3/usr/src/|" "$4"/usr/src/linux-headers-*/Makefile
+	# shellcheck disable=SC2016 # the dollars are make's
+	sed -i 's|^include /usr/src/|include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../|' "$3"/usr/src/linux-headers-*/Makefile
 }
 
 # headers_dir ARCH LINE: prints the folder that a module for this kernel is built with: installed, or unpacked.
@@ -51,7 +52,7 @@ headers_dir() {
 	if [ "$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null)" = "installed $version" ]; then
 		printf '/usr/src/%s\n' "$package"
 	else
-		unpacked "headers/$sha" unpack_headers "$1" "$2" "headers/$sha" >/dev/null
+		unpacked "headers/$sha" unpack_headers "$1" "$2" >/dev/null
 		printf '%s/headers/%s/usr/src/%s\n' "$VM_BUILD" "$sha" "$package"
 	fi
 }

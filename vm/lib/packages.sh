@@ -21,20 +21,20 @@ with_apt() {
 		"$@"
 		return
 	fi
-	if [ ! -f "$state/apt.conf" ]; then
-		mkdir -p "$state/lists/partial" "$state/archives/partial"
+	mkdir -p "$state/lists/partial" "$state/archives/partial"
+	cat >"$state/apt.conf" <<-END
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
+		APT::Install-Recommends "false";
+		Dir::State "$state";
+		Dir::State::status "$state/status";
+		Dir::Cache "$state";
+		APT::Sandbox::User "root";
+	END
+	if [ ! -f "$state/status" ]; then
+		APT_CONFIG="$state/apt.conf" apt-get -q -o "Dir::State::status=/dev/null" update >&2 ||
+			die "$EXIT_SETUP" "the package lists of $arch cannot be fetched"
 		: >"$state/status"
-		cat >"$state/apt.conf.new" <<-END
-			APT::Architecture "$arch";
-			APT::Architectures { "$arch"; };
-			APT::Install-Recommends "false";
-			Dir::State "$state";
-			Dir::State::status "$state/status";
-			Dir::Cache "$state";
-			APT::Sandbox::User "root";
-		END
-		APT_CONFIG="$state/apt.conf.new" apt-get -q update >&2 || die "$EXIT_SETUP" "the package lists of $arch cannot be fetched"
-		mv "$state/apt.conf.new" "$state/apt.conf"
 	fi
 	APT_CONFIG="$state/apt.conf" "$@"
 }

@@ -8,9 +8,25 @@ WKC_START := $(or $(WKC_START),$(shell date +%s))
 export WKC_START
 STEP := scripts/step
 
-# The kernel that the VM boots decides what the module is built for.
-KVER := $(shell awk '$$1 == "x86_64" && $$2 == "6.12" && $$3 == "headers" { sub("linux-headers-", "", $$4); print $$4 }' vm/kernels.lock)
-KDIR := /usr/src/linux-headers-$(KVER)
+# The machine and the kernel that the VM boots decide what is built: x86_64/6.12, x86_64/6.1, aarch64/6.12 or aarch64/6.1.
+ON ?= x86_64/6.12
+ON_MACHINE := $(firstword $(subst /, ,$(ON)))
+ON_LINE := $(lastword $(subst /, ,$(ON)))
+ON_SUFFIX := $(if $(filter-out x86_64/6.12,$(ON)),-$(ON_MACHINE)-$(ON_LINE))
+FETCH := vm/fetch-kernel --arch $(ON_MACHINE) --kernel $(ON_LINE)
+KVER := $(shell awk '$$1 == "$(ON_MACHINE)" && $$2 == "$(ON_LINE)" && $$3 == "headers" { sub("linux-headers-", "", $$4); print $$4 }' vm/kernels.lock)
+$(if $(KVER),,$(error ON=$(ON): vm/kernels.lock has no such kernel))
+KDIR = $(if $(ON_SUFFIX),$(shell $(FETCH) headers),/usr/src/linux-headers-$(KVER))
+KMOD_FOR_VM = $(MAKE) -s -C loader-kmod KVER=$(KVER) KDIR=$(KDIR) CORE=$(abspath build/core-$(ON_MACHINE)) \
+	$(if $(ON_SUFFIX),BTF=$(shell $(FETCH) btf))
+KMOD := build/kmod$(ON_SUFFIX)
+SCENARIOS := build/scenarios$(ON_SUFFIX)
+
+# Of the machine in the VM, where that is another one than this: its name, and its compiler's prefix.
+CROSS := $(filter-out $(shell uname -m),$(ON_MACHINE))
+CROSS_COMPILE := $(addsuffix -linux-gnu-,$(CROSS))
+VM_BIN := build/bin$(addprefix -,$(CROSS))
+VM_PROGRAMS := wasmkc wkc-traffic wkc-packets wkc-control
 CLANG ?= clang-19
 CARGO ?= cargo
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
@@ -28,6 +44,7 @@ help:
 	@echo 'make scenarios  build/scenarios: what the tests in the VM use'
 	@echo 'make install    wasmkc, its manual and completions, and the module for the running kernel (as root);'
 	@echo '                install-cli, install-kmod: one of them; uninstall removes them. PREFIX, DESTDIR, KERNEL'
+	@echo 'ON=aarch64/6.12  with kmod, scenarios and test: the machine and the kernel in the VM (default x86_64/6.12)'
 	@echo 'make clean      removes build/ and target/, but for the kernel packages'
 
 setup:
@@ -37,8 +54,8 @@ setup:
 setup-%:
 	@scripts/setup $(subst -, ,$*)
 
-kmod: setup-kmod-vm
-	@$(STEP) 'kernel module for $(KVER)' $(MAKE) -s -C loader-kmod KVER=$(KVER) O=$(abspath build/kmod)
+kmod: setup-kmod-vm$(addprefix -,$(CROSS))
+	@$(STEP) 'kernel module for $(KVER)' $(KMOD_FOR_VM) O=$(abspath $(KMOD))
 
 cli: setup-cli
 	@$(STEP) 'wasmkc' $(CARGO) build --locked --release -p wasmkc
@@ -47,22 +64,30 @@ cli: setup-cli
 examples: setup-examples
 	@$(STEP) 'example filters' examples/build.sh
 
+# The command and the test programs for the machine in the VM.
+vm-programs: $(if $(CROSS),setup-cli-$(CROSS),cli)
+	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests -p wkc-traffic --bins
+	@mkdir -p build/bin $(VM_BIN)
+	@install -C $(addprefix $(RELEASE)/wkc-,traffic packets control wat unaudited) build/bin
+	@$(if $(CROSS),$(STEP) 'programs for $(CROSS)' scripts/cargo-for $(CROSS) build --locked --release \
+		-p wasmkc -p wkc-traffic -p wasmkc-tests $(addprefix --bin ,$(VM_PROGRAMS)))
+	@$(if $(CROSS),for name in $(VM_PROGRAMS); do \
+		$(CROSS_COMPILE)strip -g -o $(VM_BIN)/$$name $(dir $(RELEASE))$(CROSS)-unknown-linux-gnu/release/$$name; done)
+
 build: kmod cli examples
 
 # What sends traffic and what writes packets, the module that walks page tables, eBPF programs to compare with; then prepare.sh fills the folder.
-scenarios: setup build
-	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests -p wkc-traffic --bins
-	@install -C $(addprefix $(RELEASE)/wkc-,traffic packets control wat) build/bin
-	@mkdir -p build/wxwalk build/scenarios && cp -u tests/kmod/* build/wxwalk/
-	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk) modules
+scenarios: setup build vm-programs
+	@mkdir -p build/wxwalk$(ON_SUFFIX) $(SCENARIOS) && cp -u tests/kmod/* build/wxwalk$(ON_SUFFIX)/
+	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk$(ON_SUFFIX)) CROSS_COMPILE=$(CROSS_COMPILE) modules
 	@for source in tests/ebpf/*.c; do \
 		$(CLANG) -target bpf -O2 -g -Wall -Werror -I/usr/include/x86_64-linux-gnu \
-			-c "$$source" -o "build/scenarios/$$(basename "$$source" .c).bpf.o"; \
+			-c "$$source" -o "$(SCENARIOS)/$$(basename "$$source" .c).bpf.o"; \
 	done
-	@$(STEP) 'signed filters' tests/prepare.sh $(KDIR)/scripts/sign-file
-	@$(STEP) 'filters that fault' tests/plant.sh $(KDIR)/scripts/sign-file
-	@$(STEP) 'kernel module with a key' $(MAKE) -s -C loader-kmod KVER=$(KVER) O=$(abspath build/kmod-keys) \
-		KEYS=$(abspath build/scenarios/test.crt)
+	@$(STEP) 'signed filters' tests/prepare.sh $(KDIR)/scripts/sign-file $(ON_MACHINE) $(ON_LINE)
+	@$(STEP) 'filters that fault' tests/plant.sh $(KDIR)/scripts/sign-file $(ON_MACHINE) $(ON_LINE)
+	@$(STEP) 'kernel module with a key' $(KMOD_FOR_VM) O=$(abspath build/kmod-keys$(ON_SUFFIX)) \
+		KEYS=$(abspath $(SCENARIOS)/test.crt)
 
 # The official suite on the host and in the kernel; build/spec.xml and build/spec-kernel.xml are the reports as JUnit XML.
 spec: setup kmod cli
@@ -78,7 +103,7 @@ fuzz: setup-cli
 	@build/bin/wkc-fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),0) --jobs $(or $(JOBS),$(shell nproc)) --out build/fuzz
 
 test: scenarios
-	@scripts/test
+	@scripts/test --on $(ON)
 
 demo: setup-cli-kmod-examples-vm build
 	@$(STEP) 'traffic' $(CARGO) build --locked --release -p wkc-traffic
@@ -130,6 +155,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli examples build scenarios spec fuzz test demo clean install install-cli install-kmod
+.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz test demo clean install install-cli install-kmod
 .PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

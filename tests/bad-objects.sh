@@ -31,8 +31,8 @@ spoil() {
 # Offsets: Meta and ImportRow of abi/SPEC.md; e_machine and e_shoff of the ELF header.
 spoil other-abi-major .wkc.meta 8 '\002' 'built for another ABI version'
 spoil newer-abi-minor .wkc.meta 10 '\001' 'built for another ABI version'
-spoil for-aarch64 file 18 '\267' 'the object has no code for this machine'
-spoil metadata-for-aarch64 .wkc.meta 12 '\267' 'the metadata names another machine than the ELF header'
+spoil for-another-machine file 18 '\026' 'the object has no code for this machine'
+spoil metadata-for-another-machine .wkc.meta 12 '\026' 'the metadata names another machine than the ELF header'
 spoil other-effects .wkc.imports 4 '\177' 'log: the helper has other effects'
 spoil cheaper-helper .wkc.imports 16 '\001\0\0\0' 'charges less fuel for the helper'
 spoil unknown-helper .wkc.imports 0 '\115' 'this loader has no helper of that number'

@@ -1,11 +1,15 @@
 #!/bin/sh
 # Plants instructions that raise exceptions into compiled filters and signs them with the kernel's sign-file ($1),
 # which does not audit as `wasmkc sign` does: what a loader faces when audit or signer have failed.
-# Fills build/scenarios/fault-*.kwo. Needs build/bin/{wasmkc,wkc-wat} and the keys that prepare.sh makes.
+# Fills fault-*.kwo. Needs build/bin/{wasmkc,wkc-wat} and the keys that prepare.sh makes.
+# usage: tests/plant.sh SIGN_FILE [MACHINE KERNEL]
 set -eu
 cd "$(dirname "$0")/.."
+. tests/on.sh
 sign_file=$1
-out=build/scenarios
+on "${2-x86_64}" "${3-6.12}"
+# On aarch64 an exception in generated code is the end (loader-kmod/glue/arch/arm64/die.c): no scenario plants one.
+[ "$machine" = x86_64 ] || exit 0
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 

@@ -1,22 +1,24 @@
 #!/bin/sh
 # Fills build/scenarios, which the VM sees as /host: scenarios, traffic sender, keys, and every filter of
 # examples/ and tests/filters compiled, audited and signed; then the files that must be refused.
-# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets,wkc-control,wkc-wat}, build/examples/*.wasm and the kernel's sign-file ($1).
+# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets,wkc-control,wkc-wat}, build/examples/*.wasm and the kernel's sign-file.
+# usage: tests/prepare.sh SIGN_FILE [MACHINE KERNEL]      for another machine or kernel: build/scenarios-MACHINE-KERNEL
 set -eu
 cd "$(dirname "$0")/.."
+. tests/on.sh
 sign_file=$1
-out=build/scenarios
+on "${2-x86_64}" "${3-6.12}"
 wasmkc=build/bin/wasmkc
 mkdir -p "$out"
-cp tests/vm/*.sh build/bin/wkc-traffic build/bin/wkc-packets build/bin/wkc-control "$out"
+cp tests/vm/*.sh "$programs/wkc-traffic" "$programs/wkc-packets" "$programs/wkc-control" "$out"
 for key in test other; do
 	[ -f "$out/$key.key" ] || $wasmkc keygen --key "$out/$key.key" --cert "$out/$key.crt" --subject "wasmkc $key key"
 done
-# build WASM NAME [OPTION...]: NAME.kwo, signed with the trusted key.
+# build WASM NAME [--fuel N]: NAME.kwo, signed with the trusted key.
 build() {
 	wasm=$1 name=$2
 	shift 2
-	$wasmkc build "$wasm" -o "$out/$name.kwo" --name "$name" --sign "$out/test.key" --cert "$out/test.crt" "$@" >/dev/null
+	signed test "$wasm" "$out/$name.kwo" --name "$name" "$@"
 }
 # straight_line COUNT: a filter without a loop, five operators COUNT times on a value that no compiler knows.
 straight_line() {
@@ -85,8 +87,8 @@ build "$out/endless-loop.wasm" long-loop --fuel 10000000
 for name in l4drop drop-port; do
 	build "build/examples/$name.wasm" "$name"
 done
-$wasmkc build "$out/pass.wasm" -o "$out/unsigned.kwo" >/dev/null
-$wasmkc build "$out/pass.wasm" -o "$out/unknown-key.kwo" --sign "$out/other.key" --cert "$out/other.crt" >/dev/null
+unsigned "$out/pass.wasm" "$out/unsigned.kwo" --name pass
+signed other "$out/pass.wasm" "$out/unknown-key.kwo" --name pass
 # One byte of the text of a signed object, changed.
 cp "$out/l4drop.kwo" "$out/changed.kwo"
 printf '\314' | dd of="$out/changed.kwo" bs=1 seek=200 conv=notrunc status=none
@@ -102,10 +104,10 @@ length=$(stat -c %s "$out/openssl.p7s")
 	printf "\\0\\0\\002\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o\\%03o\\%03o' $((length >> 24)) $((length >> 16 & 255)) $((length >> 8 & 255)) $((length & 255)))"
 	echo "~Module signature appended~"
 } >"$out/openssl.kwo"
-$wasmkc build "$out/log-in-a-loop.wasm" -o "$temporary/small.kwo" --name small >/dev/null
-$wasmkc build build/examples/l4drop.wasm -o "$temporary/larger.kwo" --name larger >/dev/null
+unsigned "$out/log-in-a-loop.wasm" "$temporary/small.kwo" --name small
+unsigned build/examples/l4drop.wasm "$temporary/larger.kwo" --name larger
 tests/bad-objects.sh "$out/bad" "$temporary/small.kwo" "$temporary/larger.kwo" "$sign_file" "$out/test.key" "$out/test.crt"
-cp build/wxwalk/wxwalk.ko "$out"
-objcopy -R .BTF build/kmod/wasmkc.ko "$out/no-btf.ko"
-cp build/kmod/wasmkc.ko "$out/signed-module.ko"
+cp "$wxwalk/wxwalk.ko" "$out"
+"${cross}objcopy" -R .BTF "$kmod/wasmkc.ko" "$out/no-btf.ko"
+cp "$kmod/wasmkc.ko" "$out/signed-module.ko"
 "$sign_file" sha256 "$out/test.key" "$out/test.crt" "$out/signed-module.ko"

@@ -35,6 +35,7 @@ fn main() {
         ("TRAP_COUNTERS", trap::TRAP_COUNTERS as u64),
         ("TRAP_RECORDS", control::TRAP_RECORDS as u64),
         ("EM_X86_64", u64::from(object::EM_X86_64)),
+        ("EM_AARCH64", u64::from(object::EM_AARCH64)),
         ("HOOK_XDP", u64::from(object::HOOK_XDP)),
         ("NONE", u64::from(object::NONE)),
         ("AFTER_TRAP_KEEP", u64::from(control::AFTER_TRAP_KEEP)),

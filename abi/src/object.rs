@@ -5,8 +5,9 @@
 //! ELF64 relocatable, e_machine of the primary target
 //!   .text            code of all functions, 16-byte aligned each       (executable)
 //!   .rodata          64-bit constants, then passive data and element segments (read-only, never executable)
-//!   .rela.text       R_X86_64_PLT32 against an allowed undefined symbol,
-//!                    R_X86_64_PC32 against the .rodata section symbol
+//!   .rela.text       R_X86_64_PLT32 or R_AARCH64_CALL26 against an allowed undefined symbol,
+//!                    R_X86_64_PC32, or R_AARCH64_ADR_PREL_PG_HI21 and R_AARCH64_ADD_ABS_LO12_NC,
+//!                    against the .rodata section symbol
 //!   .wkc.meta        one Meta
 //!   .wkc.imports     ImportRow[]       helpers used, ascending by number
 //!   .wkc.funcs       FuncRow[]         ascending by text_offset, covering .text
@@ -70,10 +71,16 @@ pub const SIGNATURE_PKCS7: u8 = 2;
 pub const EM_X86_64: u16 = 62;
 /// ELF machine of aarch64.
 pub const EM_AARCH64: u16 = 183;
-/// 32-bit place relative, through a call.
+/// x86_64: 32 bits, place relative, of a call or jump.
 pub const R_X86_64_PLT32: u32 = 4;
-/// 32-bit place relative.
+/// x86_64: 32 bits, place relative.
 pub const R_X86_64_PC32: u32 = 2;
+/// aarch64: 26 bits of `bl`, place relative.
+pub const R_AARCH64_CALL26: u32 = 283;
+/// aarch64: 21 bits of `adrp`, the page, place relative.
+pub const R_AARCH64_ADR_PREL_PG_HI21: u32 = 275;
+/// aarch64: 12 bits of `add`, the place in the page.
+pub const R_AARCH64_ADD_ABS_LO12_NC: u32 = 277;
 
 /// Meta flag: `--author trusted`, no Spectre v1 masks.
 pub const FLAG_AUTHOR_TRUSTED: u32 = 1 << 0;

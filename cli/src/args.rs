@@ -1,11 +1,13 @@
 //! The command line: what can be asked, and the help for it.
 
 use crate::attach::Mode;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use wasmkc_abi::limits::{
     FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
 };
+use wasmkc_compiler::Target;
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
 #[derive(Debug, Parser)]
@@ -72,6 +74,9 @@ pub struct Build {
     /// The object [default: IN.kwo]
     #[arg(short, long, value_name = "OUT.kwo")]
     pub output: Option<PathBuf>,
+    /// Machine that the object is for, as `uname -m` names it
+    #[arg(long, value_name = "MACHINE", default_value = Target::default().name(), value_parser = target())]
+    pub target: Target,
     /// Sign with this private key (PEM or DER)
     #[arg(long, value_name = "KEY", requires = "cert")]
     pub sign: Option<PathBuf>,
@@ -93,6 +98,12 @@ pub struct Build {
     /// Name of the program [default: the input's file name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// Parses the name of a machine that the compiler makes code for.
+fn target() -> impl TypedValueParser<Value = Target> {
+    PossibleValuesParser::new(Target::ALL.map(Target::name))
+        .try_map(|name| Target::by_name(&name).ok_or("the compiler has no such target"))
 }
 
 /// Whether a filter's author is trusted.

@@ -3,10 +3,12 @@
 //!
 //! A row names the source line where the wasm has DWARF of its own, otherwise the byte of the wasm file.
 
+mod frame;
+
 use std::collections::HashMap;
 
 use gimli::{
-    Encoding, Format, LineEncoding, LittleEndian, Register, SectionId, X86_64, constants as dw,
+    Encoding, Format, LineEncoding, LittleEndian, SectionId, constants as dw,
     write::{
         Address, AttributeValue, CallFrameInstruction, CommonInformationEntry, DebugFrame, DwarfUnit, EndianVec,
         FileId, FrameDescriptionEntry, FrameTable, LineProgram, LineString, RelocateWriter, Relocation, Sections,
@@ -17,9 +19,6 @@ use crate::{CompileError, emit::Image, lines::Lines};
 
 /// Version 4: binutils 2.40 reads the file table of version 5 one off.
 const ENCODING: Encoding = Encoding { address_size: 8, format: Format::Dwarf32, version: 4 };
-
-/// What every function starts with, behind `endbr64` if it has one: `push rbp; mov rbp, rsp`.
-const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
 /// A section with its relocations; those with a symbol are against `.text`.
 #[derive(Clone)]
@@ -114,23 +113,23 @@ fn entries(dwarf: &mut DwarfUnit, image: &Image, names: &[String], unit: &str) {
     }
 }
 
-/// Every function has the same frame: return address at rbp + 8, the caller's rbp at rbp.
+/// Every function has the same frame; only landing pads may stand before it.
 fn frame_table(image: &Image) -> Result<FrameTable, CompileError> {
+    let frame = frame::of(image.target);
     let mut table = FrameTable::default();
-    let mut common = CommonInformationEntry::new(ENCODING, 1, -8, X86_64::RA);
-    common.add_instruction(CallFrameInstruction::Cfa(X86_64::RSP, 8));
-    common.add_instruction(CallFrameInstruction::Offset(X86_64::RA, -8));
+    let mut common = CommonInformationEntry::new(ENCODING, frame.code_unit, -8, frame.return_address);
+    common.add_instruction(CallFrameInstruction::Cfa(frame.stack_pointer, frame.above));
+    frame.at_start.iter().for_each(|i| common.add_instruction(i.clone()));
     let common = table.add_cie(common);
-    let rbp: Register = X86_64::RBP;
     for function in &image.functions {
         let code = &image.text[function.offset as usize..][..function.size as usize];
-        let start = code.windows(PROLOGUE.len()).take(5).position(|w| w == PROLOGUE);
+        let start = code.windows(frame.prologue.len()).take(5).position(|w| w == frame.prologue);
         let start =
             start.ok_or_else(|| CompileError::internal("debug", format!("no frame at {:#x}", function.offset)))?;
         let mut entry = FrameDescriptionEntry::new(text(function.offset), function.size);
-        entry.add_instruction(start as u32 + 1, CallFrameInstruction::CfaOffset(16));
-        entry.add_instruction(start as u32 + 1, CallFrameInstruction::Offset(rbp, -16));
-        entry.add_instruction(start as u32 + 4, CallFrameInstruction::CfaRegister(rbp));
+        for (behind, instruction) in &frame.instructions {
+            entry.add_instruction(start as u32 + behind, instruction.clone());
+        }
         table.add_fde(common, entry);
     }
     Ok(table)

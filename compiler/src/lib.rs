@@ -30,6 +30,7 @@ mod runtime;
 mod translate;
 
 pub use error::{Blame, CompileError, Place};
+pub use isa::Target;
 pub use listing::Listing;
 pub use pipeline::{FunctionReport, Object, Report};
 
@@ -49,6 +50,11 @@ pub struct Options {
     pub note: String,
     /// Name of the program in the object; empty for none.
     pub name: String,
+    /// The machine that the code is for.
+    pub target: Target,
+    /// Go without the audit. An object for a machine that the audit does not know can be made in no other way, and
+    /// must not leave the process that made it: this is for tests.
+    pub unaudited: bool,
 }
 
 impl Default for Options {
@@ -59,6 +65,8 @@ impl Default for Options {
             max_memory_pages: None,
             note: String::new(),
             name: String::new(),
+            target: Target::default(),
+            unaudited: false,
         }
     }
 }

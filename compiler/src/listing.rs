@@ -1,12 +1,14 @@
 //! What an intermediate stage makes of a module, as text.
 
+mod aarch64;
+mod x86_64;
+
 use std::fmt::Write;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use wasmkc_abi::trap::TrapCode;
 
 use crate::{
-    CompileError, Options, emit::Image, isa, limits, lines::Lines, module::Module, object, parse, pipeline,
+    CompileError, Options, Target, emit::Image, isa, limits, lines::Lines, module::Module, object, parse, pipeline,
     translate::Translation,
 };
 
@@ -34,7 +36,7 @@ pub fn list(wasm: &[u8], options: &Options, what: Listing) -> Result<String, Com
 }
 
 fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> {
-    let isa = isa::x86_64()?;
+    let isa = isa::code_generator(options.target)?;
     let mut translation = Translation::new(module, options, &*isa);
     let mut out = String::new();
     while let Some(symbol) = translation.next()? {
@@ -43,19 +45,23 @@ fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> 
     Ok(out)
 }
 
+/// An instruction: where it starts, where the next one does, its text.
+struct Line {
+    at: u32,
+    next: u32,
+    text: String,
+}
+
 fn asm(image: &Image) -> String {
     let mut out = String::new();
-    let mut formatter = IntelFormatter::new();
-    formatter.options_mut().set_hex_prefix("0x");
-    formatter.options_mut().set_hex_suffix("");
-    formatter.options_mut().set_branch_leading_zeros(false);
     for f in &image.functions {
         let _ = writeln!(out, "{:?}: stack {}", f.function.symbol, f.function.stack);
         let code = &image.text[f.offset as usize..(f.offset + f.size) as usize];
-        for instruction in Decoder::with_ip(64, code, f.offset.into(), DecoderOptions::NONE).iter() {
-            let (at, next) = (instruction.ip() as u32, instruction.next_ip() as u32);
-            let mut text = String::new();
-            formatter.format(&instruction, &mut text);
+        let lines = match image.target {
+            Target::X86_64 => x86_64::lines(code, f.offset),
+            Target::Aarch64 => aarch64::lines(code, f.offset),
+        };
+        for Line { at, next, text } in lines {
             let _ = write!(out, "{at:5x}  {text}");
             for relocation in image.relocations.iter().filter(|r| (at..next).contains(&r.at)) {
                 let _ = write!(out, "  ; {:?} {:+}", relocation.kind, relocation.addend);

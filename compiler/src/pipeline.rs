@@ -7,7 +7,8 @@ use wasmparser::{Validator, WasmFeatures};
 use crate::{
     CompileError, Options, Standard, debug,
     emit::{self, Image},
-    isa, limits,
+    isa::{self, Target},
+    limits,
     lines::Lines,
     module::Module,
     object, parse,
@@ -64,6 +65,9 @@ pub struct FunctionReport {
 /// wasm in, object out.
 pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     limits::check_options(options)?;
+    if options.target != Target::X86_64 && !options.unaudited {
+        return Err(CompileError::NoAudit { target: options.target.name() });
+    }
     validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
     let image = build(&module, options)?;
@@ -71,31 +75,35 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(&module, &image, &lines, options)?;
     let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
-    audit(&bytes)?;
+    if !options.unaudited {
+        audit(&bytes)?;
+    }
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 
 /// The stages in between: functions to placed machine code, one by one, so that what is too large is refused before
 /// all of it is made. One whose code has a landing pad inside is made again with its constants hidden.
 pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileError> {
-    let isa = isa::x86_64()?;
+    let target = options.target;
+    let isa = isa::code_generator(target)?;
     let mut translation = Translation::new(module, options, &*isa);
     let mut context = Context::new();
     let mut text = 0;
     let mut functions = Vec::new();
     while let Some(symbol) = translation.next()? {
-        let mut compile = |hides| emit::compile(module, translation.function(symbol, hides)?, &*isa, &mut context);
+        let mut compile =
+            |hides| emit::compile(module, translation.function(symbol, hides)?, target, &*isa, &mut context);
         let mut function = compile(false)?;
-        if emit::stray(&function).is_some() {
+        if emit::stray(target, &function).is_some() {
             function = compile(true)?;
         }
-        if let Some(at) = emit::stray(&function) {
+        if let Some(at) = emit::stray(target, &function) {
             return Err(CompileError::LandingPad { place: emit::place(module, symbol), at });
         }
         text = emit::end_of_text(text, &function)?;
         functions.push(function);
     }
-    emit::layout(module, functions)
+    emit::layout(module, target, functions)
 }
 
 /// WebAssembly 3.0 and threads, and the page size that the packet has as a memory: what is valid and not supported is

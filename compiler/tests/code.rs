@@ -2,7 +2,7 @@
 //! instructions or the object's bytes.
 
 use object::{Object as _, ObjectSection as _};
-use wasmkc_compiler::{Listing, Options, compile, list};
+use wasmkc_compiler::{Listing, Options, Target, compile, list};
 
 fn asm(wat: &str) -> String {
     let wasm = wat::parse_str(wat).expect("well-formed text");
@@ -206,4 +206,46 @@ fn a_thousand_parameters_pass_the_audit() {
                 (func (export "xdp") (result i32) (i32.wrap_i64 (call $g))))"#
         ));
     }
+}
+
+#[test]
+fn constants_that_are_used_far_apart_take_no_place_in_the_frame() {
+    // Each of 500 constants is used twice in one block, and takes a register on aarch64.
+    let steps: String = (0..500)
+        .map(|n| {
+            let constant = (1_u64 << 40) | (n << 20);
+            format!("(local.set 0 (i64.add (i64.rotl (local.get 0) (i64.const 9)) (i64.const {constant})))")
+        })
+        .collect();
+    let wasm = wat::parse_str(format!(
+        r#"(module (func $f (param i64) (result i64) {steps} {steps} (local.get 0))
+            (func (export "xdp") (result i32) (i32.const 2)))"#
+    ));
+    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let object = compile(&wasm.expect("well-formed text"), &options).unwrap_or_else(|e| panic!("{e}"));
+    let stack = object.report.functions[0].stack;
+    assert!(stack <= 128, "{stack} bytes");
+}
+
+#[test]
+fn on_aarch64_only_entries_begin_with_a_landing_pad_and_only_traps_are_undefined() {
+    let wat = r#"(module (import "xdp" "len" (func $len (result i32)))
+        (table 2 funcref) (elem (i32.const 0) $f $f)
+        (func $f (param i32) (result i32) (i32.div_s (local.get 0) (i32.xor (local.get 0) (i32.const 0xd503245f))))
+        (func (export "called") (param i32) (result i32) (call_indirect (param i32) (result i32)
+            (local.get 0) (i32.and (call $len) (i32.const 1))))
+        (func (export "xdp") (result i32) (call $f (i32.popcnt (call $len)))))"#;
+    let wasm = wat::parse_str(wat).expect("well-formed text");
+    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let listing = list(&wasm, &options, Listing::Asm).expect("compiles");
+    let (mut before, mut pads) = ("", Vec::new());
+    for line in listing.lines() {
+        if line.ends_with("  bti c") {
+            pads.push(before.to_owned());
+        }
+        assert!(!line.contains("udf") || before.contains("wkc_trap"), "{line} behind {before}");
+        before = line;
+    }
+    assert_eq!(pads.len(), 2, "{pads:?}");
+    assert!(pads[0].starts_with("Function(3)") && pads[1].starts_with("Export(0)"), "{pads:?}");
 }

@@ -1,12 +1,12 @@
-//! Golden tests: one idea a file in `tests/golden/*.wat`, compared with the `.txt` beside it.
+//! Golden tests: one idea a file in `tests/golden/*.wat`, and in the folders of other targets there, compared with the `.txt` beside it.
 //!
-//! The first lines of a file are directives: `;; stage: clif|asm|meta`, `;; author: trusted`,
-//! `;; max-pages: N`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
+//! The first lines of a file are directives: `;; stage: clif|asm|meta`, `;; author: trusted`, `;; max-pages: N`,
+//! `;; target: aarch64`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
 //! read the difference before it is committed.
 
 use std::{fs, path::Path};
 
-use wasmkc_compiler::{Listing, Options, compile, list};
+use wasmkc_compiler::{Listing, Options, Target, compile, list};
 
 fn directive<'a>(source: &'a str, name: &str) -> Option<&'a str> {
     let lines = source.lines().map_while(|line| line.strip_prefix(";; "));
@@ -21,13 +21,17 @@ fn run(source: &str) -> Result<String, String> {
         Some("meta") => Listing::Meta,
         other => return Err(format!("directive `stage: clif|asm|meta` expected, found {other:?}")),
     };
+    let target = directive(source, "target").map_or(Some(Target::X86_64), Target::by_name);
+    let target = target.ok_or("directive `target` names no target")?;
     let options = Options {
         author_trusted: directive(source, "author") == Some("trusted"),
         max_memory_pages: directive(source, "max-pages").map(|n| n.parse().expect("number")),
+        target,
+        unaudited: target != Target::X86_64,
         ..Options::default()
     };
     let text = list(&wasm, &options, stage).map_err(|e| e.to_string())?;
-    // The whole way as well: the audit must agree, and twice the same bytes must come out.
+    // The whole way as well: the audit must agree if it knows the target, and twice the same bytes must come out.
     let (first, second) = (compile(&wasm, &options), compile(&wasm, &options));
     let (first, second) = (first.map_err(|e| e.to_string())?, second.map_err(|e| e.to_string())?);
     if first.bytes != second.bytes {
@@ -40,7 +44,9 @@ fn run(source: &str) -> Result<String, String> {
 fn golden_files_match() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let bless = std::env::var_os("BLESS").is_some();
-    let mut files: Vec<_> = fs::read_dir(dir).expect("tests/golden").map(|e| e.expect("entry").path()).collect();
+    let folders = [dir.clone(), dir.join("aarch64")];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("tests/golden"));
+    let mut files: Vec<_> = entries.map(|e| e.expect("entry").path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "wat"));
     files.sort();
     assert!(files.len() >= 12, "only {} golden files", files.len());

@@ -6,7 +6,7 @@ use wasmkc_abi::{
     object::{SECTION_STRINGS, SECTION_TRAPS, TrapRow},
     trap::TrapCode,
 };
-use wasmkc_compiler::{Options, compile};
+use wasmkc_compiler::{Options, Target, compile};
 
 const SOURCE: &str = r#"(module
   (func $inner
@@ -58,14 +58,56 @@ fn line_rows(object: &[u8]) -> Vec<(String, u64)> {
     out
 }
 
+/// Options for `target`; what is looked at needs no audit.
+fn options(target: Target) -> Options {
+    Options { target, unaudited: true, ..Options::default() }
+}
+
 #[test]
 fn traps_and_rows_name_the_source() {
-    let object = compile(&with_dwarf(), &Options::default()).expect("compiles").bytes;
-    let (row, file) = unreachable_row(&object);
-    assert_eq!((file.as_str(), row.line), ("source.wat", 4));
-    let rows = line_rows(&object);
-    for line in [4, 6, 7] {
-        assert!(rows.contains(&("source.wat".to_owned(), line)), "line {line} is not in {rows:?}");
+    for target in Target::ALL {
+        let object = compile(&with_dwarf(), &options(target)).expect("compiles").bytes;
+        let (row, file) = unreachable_row(&object);
+        assert_eq!((file.as_str(), row.line), ("source.wat", 4));
+        let rows = line_rows(&object);
+        for line in [4, 6, 7] {
+            assert!(rows.contains(&("source.wat".to_owned(), line)), "line {line} is not in {rows:?}");
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_found_by_its_record() {
+    use gimli::{CfaRule, RegisterRule, UnwindContext, UnwindSection};
+    // Where the caller's frame is, its frame pointer, its return address: rbp and RA, x29 and x30.
+    for (target, pointer, address) in [(Target::X86_64, 6, 16), (Target::Aarch64, 29, 30)] {
+        let object = compile(&with_dwarf(), &options(target)).expect("compiles").bytes;
+        let elf = object::File::parse(object.as_slice()).expect("ELF");
+        let data = elf.section_by_name(".debug_frame").expect("section").data().expect("data");
+        let mut section = gimli::DebugFrame::new(data, gimli::LittleEndian);
+        section.set_address_size(8);
+        let bases = gimli::BaseAddresses::default();
+        let mut entries = section.entries(&bases);
+        let mut functions = 0;
+        while let Some(entry) = entries.next().expect("entry") {
+            let gimli::CieOrFde::Fde(partial) = entry else { continue };
+            let function = partial.parse(gimli::DebugFrame::cie_from_offset).expect("function");
+            let mut context = UnwindContext::new();
+            let mut rows = function.rows(&section, &bases, &mut context).expect("rows");
+            let mut last = None;
+            while let Some(row) = rows.next_row().expect("row") {
+                last = Some((
+                    row.cfa().clone(),
+                    row.register(gimli::Register(pointer)),
+                    row.register(gimli::Register(address)),
+                ));
+            }
+            let (cfa, pointer_rule, address_rule) = last.expect("a row");
+            assert_eq!(cfa, CfaRule::RegisterAndOffset { register: gimli::Register(pointer), offset: 16 });
+            assert_eq!((pointer_rule, address_rule), (Some(RegisterRule::Offset(-16)), Some(RegisterRule::Offset(-8))));
+            functions += 1;
+        }
+        assert!(functions > 0, "{}", target.name());
     }
 }
 

@@ -4,7 +4,7 @@
  *
  * In: sizes and bytes from the core. Out: addresses. The arenas' own mappings are never writable:
  * bytes are stored through a second mapping that lives for the length of one store and is never
- * executable. Free text is int3 everywhere, so a stray jump ends in a trap, not in old code.
+ * executable. Free text is breakpoints everywhere, so a stray jump ends in a trap, not in old code.
  *
  * Space is handed out in blocks, first fit; both sides of the accounting round the same way, so
  * the figures return to where they were exactly.
@@ -15,14 +15,11 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/smp.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/vmalloc.h>
-#include <asm/pgtable.h>
-#include <asm/sync_core.h>
 #include "wasmkc.h"
 
-#define INT3 0xcc
 #define BLOCK_SHIFT 6
 #define ALIAS_PAGES 64
 
@@ -42,9 +39,9 @@ static struct arena {
 	unsigned long *map;
 	unsigned int blocks;
 	unsigned int used;	/* blocks; protected by arena_lock */
-	u8 fill;
+	u32 filler;
 } arenas[] = {
-	[WKC_ARENA_TEXT] = { wkc_arena_text, text_map, TEXT_BLOCKS, 0, INT3 },
+	[WKC_ARENA_TEXT] = { wkc_arena_text, text_map, TEXT_BLOCKS, 0, WKC_TEXT_FILLER },
 	[WKC_ARENA_RODATA] = { wkc_arena_rodata, rodata_map, RODATA_BLOCKS, 0, 0 },
 };
 
@@ -58,12 +55,7 @@ static unsigned int blocks_of(size_t size)
 	return DIV_ROUND_UP(size, 1UL << BLOCK_SHIFT);
 }
 
-static void sync_core_here(void *unused)
-{
-	sync_core();
-}
-
-/* Stores @len bytes of @bytes, or of the arena's filler where @bytes is NULL, page by page. */
+/* Stores @len bytes of @bytes, or of the arena's filler, in whole blocks, where @bytes is NULL; page by page. */
 static int alias_store(const struct arena *a, size_t offset, const u8 *bytes, size_t len)
 {
 	u8 *to = a->base + offset;
@@ -72,7 +64,7 @@ static int alias_store(const struct arena *a, size_t offset, const u8 *bytes, si
 		size_t in_page = offset_in_page(to);
 		size_t n = min_t(size_t, len, ALIAS_PAGES * PAGE_SIZE - in_page);
 		unsigned int i, pages = DIV_ROUND_UP(in_page + n, PAGE_SIZE);
-		u8 *alias;
+		void *alias;
 
 		for (i = 0; i < pages; i++)
 			alias_pages[i] = vmalloc_to_page(to - in_page + i * PAGE_SIZE);
@@ -83,7 +75,7 @@ static int alias_store(const struct arena *a, size_t offset, const u8 *bytes, si
 			memcpy(alias + in_page, bytes, n);
 			bytes += n;
 		} else {
-			memset(alias + in_page, a->fill, n);
+			memset32(alias + in_page, a->filler, n / sizeof(a->filler));
 		}
 		vunmap(alias);
 		to += n;
@@ -95,7 +87,7 @@ static int alias_store(const struct arena *a, size_t offset, const u8 *bytes, si
 
 /*
  * Stores and then makes sure that nothing of it lingers: no TLB holds the writable alias, and no
- * CPU has stale instructions of the range in its pipeline.
+ * CPU has stale instructions of the range.
  */
 static int arena_store(const struct arena *a, size_t offset, const u8 *bytes, size_t len)
 {
@@ -105,7 +97,7 @@ static int arena_store(const struct arena *a, size_t offset, const u8 *bytes, si
 	ret = alias_store(a, offset, bytes, len);
 	vm_unmap_aliases();
 	if (a == &arenas[WKC_ARENA_TEXT])
-		on_each_cpu(sync_core_here, NULL, 1);
+		wkc_text_stored(a->base + offset, len);
 	return ret;
 }
 
@@ -210,24 +202,20 @@ struct wx_count {
 static void count_pages(const struct arena *a, bool executable, struct wx_count *n)
 {
 	size_t at, bytes = (size_t)a->blocks << BLOCK_SHIFT;
-	unsigned int level;
-	struct page *page;
-	pte_t *pte;
 
 	for (at = 0; at < bytes; at += PAGE_SIZE) {
+		struct wkc_page_rights page = wkc_page_rights(a->base + at);
+
 		n->pages++;
-		pte = lookup_address((unsigned long)a->base + at, &level);
-		if (!pte || !(pte_flags(*pte) & _PAGE_PRESENT)) {
+		if (!page.present) {
 			n->missing++;
 			continue;
 		}
-		if (pte_flags(*pte) & _PAGE_RW)
+		if (page.writable)
 			n->writable++;
-		if (executable == !!(pte_flags(*pte) & _PAGE_NX))
+		if (page.executable != executable)
 			n->wrong_exec++;
-		page = vmalloc_to_page(a->base + at);
-		pte = lookup_address((unsigned long)page_address(page), &level);
-		if (pte && (pte_flags(*pte) & _PAGE_PRESENT) && !(pte_flags(*pte) & _PAGE_NX))
+		if (wkc_page_rights(page_address(vmalloc_to_page(a->base + at))).executable)
 			n->alias_exec++;
 	}
 }

@@ -2,10 +2,11 @@
 /*
  * The two arenas as NOBITS sections of the module itself: they cost nothing in the file, and the
  * kernel's module loader maps them within reach of direct calls, with the protection of text and
- * of read-only data. Here the text arena is plain data to every tool that would want to decode it;
- * arena_exec.S gives it the exec flag in the last link.
+ * of read-only data.
  */
-	.section .wasmkc_arena, "a", @nobits
+#include "arch.h"
+
+	.section .wasmkc_arena, WKC_ARENA_FLAGS, %nobits
 	.balign 4096
 	.globl wkc_arena_text
 wkc_arena_text:
@@ -13,7 +14,7 @@ wkc_arena_text:
 	.globl wkc_arena_text_end
 wkc_arena_text_end:
 
-	.section .wasmkc_rodata, "a", @nobits
+	.section .wasmkc_rodata, "a", %nobits
 	.balign 4096
 	.globl wkc_arena_rodata
 wkc_arena_rodata:
@@ -21,4 +22,4 @@ wkc_arena_rodata:
 	.globl wkc_arena_rodata_end
 wkc_arena_rodata_end:
 
-	.section .note.GNU-stack, "", @progbits
+	.section .note.GNU-stack, "", %progbits

@@ -17,6 +17,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
+#include "stack.h"
 #include "wasmkc.h"
 
 struct wkc_session {

@@ -49,7 +49,7 @@ static int ioc_info(void __user *arg)
 	struct wkc_info info = {
 		.abi_major = WKC_ABI_MAJOR,
 		.abi_minor = WKC_ABI_MINOR,
-		.machine = WKC_EM_X86_64,
+		.machine = WKC_MACHINE,
 		.xdp_kfunc = wkc_xdp_kfunc_id(),
 		.cpus = num_online_cpus(),
 	};

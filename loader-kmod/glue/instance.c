@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
+#include "stack.h"
 #include "wasmkc.h"
 
 #define WASM_PAGE 65536UL

@@ -44,13 +44,13 @@ u64 wkc_plat_symbol(u32 index)
 {
 	switch (index) {
 	case WKC_SYMBOL_RET:
-		return (u64)wkc_ret;
+		return WKC_RET;
 	case WKC_SYMBOL_TRAP:
 		return (u64)wkc_trap;
 	case WKC_SYMBOL_MEMMOVE:
-		return (u64)memmove;
+		return (u64)wkc_memmove;
 	case WKC_SYMBOL_MEMSET:
-		return (u64)memset;
+		return (u64)wkc_memset;
 	case WKC_SYMBOL_HELPER + 1:
 		return (u64)wkc_helper_ktime_ns;
 	case WKC_SYMBOL_HELPER + 2:

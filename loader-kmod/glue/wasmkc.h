@@ -31,6 +31,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <asm/local64.h>
+#include "arch.h"
 #include "core.h"
 
 #define WKC_NAME_LEN 32
@@ -127,12 +128,16 @@ int wkc_memory_charge(size_t bytes, char *msg);
 void wkc_memory_uncharge(size_t bytes);
 void wkc_memory_usage(struct wkc_info *info);
 
-/* entry.S */
+/* arch/MACHINE/entry.S */
 u64 wkc_enter(struct wkc_call *call, u64 fn);
 void wkc_trap(void);			/* entered by generated code only */
-void wkc_ret(void);			/* entered by generated code only */
-void wkc_recover(void);			/* entered by die.c only */
-void wkc_left(void);			/* where wkc_enter's call returns to */
+
+/* arch/MACHINE/pages.c */
+struct wkc_page_rights {
+	bool present, writable, executable;
+};
+struct wkc_page_rights wkc_page_rights(const void *address);
+void wkc_text_stored(const void *at, size_t len);
 
 /* instance.c */
 int wkc_instance_init(void);
@@ -171,7 +176,6 @@ void wkc_cpu_uninit(void);
 /* xdp.c */
 int wkc_xdp_init(void);
 u32 wkc_xdp_kfunc_id(void);
-u64 wkc_stack_limit(u32 grant);
 
 /* call.c */
 struct wkc_session;
@@ -186,7 +190,7 @@ void wkc_trap_note(struct wkc_cpu *c, u32 code, u64 site, u32 packet_len);	/* so
 void wkc_trap_describe(const struct wkc_filter *f, u32 code, u64 site, char *text, size_t size);
 int wkc_trap_log(const struct wkc_filter *f, struct wkc_trap_record *out, u32 capacity, u32 *count);
 
-/* die.c */
+/* arch/MACHINE/die.c */
 int wkc_die_init(void);
 void wkc_die_uninit(void);
 int wkc_die_unowned(void);

@@ -13,37 +13,10 @@
 #include <linux/btf_ids.h>
 #include <linux/filter.h>
 #include <linux/module.h>
-#include <linux/sched/task_stack.h>
 #include <net/xdp.h>
-#include <asm/current.h>
+#include "compat.h"
+#include "stack.h"
 #include "wasmkc.h"
-
-/*
- * The lowest stack pointer that code called from here may have: @grant bytes below, but
- * WKC_STACK_RESERVE above the end of the stack that is in use, for a frame, a trap and the helpers.
- * On any stack but a task's or the interrupts' the answer refuses every frame.
- */
-static __always_inline u64 stack_limit(u32 grant)
-{
-	unsigned long sp = current_stack_pointer;
-	unsigned long irq_end = (unsigned long)this_cpu_read(pcpu_hot.hardirq_stack_ptr) + 8 -
-				IRQ_STACK_SIZE;
-	unsigned long task_end = (unsigned long)task_stack_page(current);
-	unsigned long floor;
-
-	if (sp - irq_end < IRQ_STACK_SIZE)
-		floor = irq_end + WKC_STACK_RESERVE;
-	else if (sp - task_end < THREAD_SIZE)
-		floor = task_end + WKC_STACK_RESERVE;
-	else
-		return U64_MAX;
-	return max(sp - grant, floor);
-}
-
-u64 wkc_stack_limit(u32 grant)
-{
-	return stack_limit(grant);
-}
 
 /* A packet on a CPU that has no instance. */
 static noinline u32 without_instance(struct wkc_filter *f)
@@ -118,7 +91,7 @@ static __always_inline void fill(struct wkc_call *call, const struct wkc_filter 
 				 const struct wkc_instance *i, struct xdp_buff *xdp)
 {
 	call->instance = (u64)i;
-	call->stack_limit = stack_limit(WKC_STACK_XDP);
+	call->stack_limit = wkc_stack_limit(WKC_STACK_XDP);
 	call->fuel = f->fuel;
 	call->packet = (u64)xdp->data;
 	call->packet_len = xdp->data_end - xdp->data;
@@ -136,12 +109,13 @@ static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct x
 	u32 verdict, code, busy;
 
 	/*
-	 * One instruction, as nested code on this CPU may come at any point. Other CPUs only ever end a
-	 * reset; what they wrote before is seen after it, as x86 orders loads.
+	 * As one, for nested code on this CPU may come at any point. Other CPUs only ever end a reset;
+	 * what they wrote before is seen after it.
 	 */
 	busy = cmpxchg_local(&c->busy, WKC_IDLE, WKC_RUNNING);
 	if (unlikely(busy))
 		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, xdp->data_end - xdp->data);
+	smp_acquire__after_ctrl_dep();
 	fill(&call, f, c->instance, xdp);
 	verdict = wkc_enter(&call, f->entry_xdp);
 	code = judge(&call, verdict);
@@ -153,7 +127,7 @@ static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct x
 	return verdict;
 }
 
-__bpf_kfunc_start_defs();
+WKC_KFUNC_DEFS_START;
 
 __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 {
@@ -174,11 +148,11 @@ __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 	return run(f, c, xdp);
 }
 
-__bpf_kfunc_end_defs();
+WKC_KFUNC_DEFS_END;
 
-BTF_KFUNCS_START(wkc_xdp_kfuncs)
+WKC_KFUNC_SET_START(wkc_xdp_kfuncs)
 BTF_ID_FLAGS(func, wasmkc_xdp_run)
-BTF_KFUNCS_END(wkc_xdp_kfuncs)
+WKC_KFUNC_SET_END(wkc_xdp_kfuncs)
 
 static const struct btf_kfunc_id_set wkc_xdp_set = {
 	.owner = THIS_MODULE,

@@ -1,39 +1,53 @@
 #!/bin/sh
 # Builds the loader's core for the kernel: OUTDIR/wkc_core.o.
 # Only wkc_core_* is global in it; only what ALLOWED names is undefined; both are checked here, and so is that
-# nothing of the core's own code can panic. Usage: build.sh OUTDIR   (CARGO and LD_PREFIX may be set)
+# nothing of the core's own code can panic.
+# usage: build.sh x86_64|arm64 OUTDIR      CARGO and LD_PREFIX may be set
 set -eu
 
-[ $# -eq 1 ] || { echo "usage: $0 OUTDIR" >&2; exit 2; }
+[ $# -eq 2 ] || { echo "usage: $0 x86_64|arm64 OUTDIR" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
-mkdir -p "$1"
-out=$(cd "$1" && pwd)
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
 ld=${LD_PREFIX:-}ld objcopy=${LD_PREFIX:-}objcopy nm=${LD_PREFIX:-}nm
 for tool in "${CARGO:-cargo}" "$ld" "$objcopy"; do
 	command -v "$tool" >/dev/null || { echo "$0: $tool is missing (rustup, package binutils)" >&2; exit 1; }
 done
 
 # The kernel's code model and mitigations; no jump tables, no unwind tables, no GOT.
-flags="-Crelocation-model=static -Ccode-model=kernel -Cforce-unwind-tables=no -Cjump-tables=no -Zplt=yes \
--Zretpoline-external-thunk -Zfunction-return=thunk-extern -Zcf-protection=branch -Zindirect-branch-cs-prefix \
+case $1 in
+x86_64)
+	target=x86_64-unknown-none emulation=elf_x86_64
+	machine="-Ccode-model=kernel -Zplt=yes -Zretpoline-external-thunk -Zfunction-return=thunk-extern \
+-Zcf-protection=branch -Zindirect-branch-cs-prefix"
+	thunks='|__x86_return_thunk|__x86_indirect_thunk_r[a-z0-9]+'
+	;;
+arm64)
+	target=aarch64-unknown-none-softfloat emulation=aarch64linux
+	machine="-Zbranch-protection=bti,pac-ret"
+	thunks=
+	;;
+*) echo "$0: unknown machine '$1'" >&2 && exit 2 ;;
+esac
+flags="-Crelocation-model=static -Cforce-unwind-tables=no -Cjump-tables=no $machine \
 -Cforce-frame-pointers=yes --remap-path-prefix=$(cd "$here/../.." && pwd)=. \
 --remap-path-prefix=$(rustc --print sysroot)=rust"
 
 cd "$here"
 RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$out/target" CARGO_ENCODED_RUSTFLAGS=$(printf '%s' "$flags" | tr -s ' ' '\037') \
-	"${CARGO:-cargo}" build --quiet --locked --release --target x86_64-unknown-none \
+	"${CARGO:-cargo}" build --quiet --locked --release --target "$target" \
 	-Zbuild-std=core,alloc -Zbuild-std-features=
 
 roots="wkc_core_load wkc_core_free wkc_core_instantiate wkc_core_export wkc_core_exports wkc_core_trap_lookup"
 undefined='' keep=''
 for s in $roots; do undefined="$undefined -u $s" keep="$keep --keep-global-symbol=$s"; done
 # shellcheck disable=SC2086
-"$ld" -m elf_x86_64 -r --gc-sections $undefined -T prelink.lds \
-	-o "$out/wkc_core.tmp.o" "$out/target/x86_64-unknown-none/release/libwasmkc_kobj.a"
+"$ld" -m "$emulation" -r --gc-sections $undefined -T prelink.lds \
+	-o "$out/wkc_core.tmp.o" "$out/target/$target/release/libwasmkc_kobj.a"
 # shellcheck disable=SC2086
 "$objcopy" $keep --strip-debug "$out/wkc_core.tmp.o"
 
-allowed='^(wkc_plat_[a-z0-9_]+|memcpy|memset|memmove|memcmp|__x86_return_thunk|__x86_indirect_thunk_r[a-z0-9]+)$'
+allowed="^(wkc_plat_[a-z0-9_]+|memcpy|memset|memmove|memcmp$thunks)\$"
 strange=$("$nm" -u "$out/wkc_core.tmp.o" | awk '{ print $NF }' | grep -Ev "$allowed" || true)
 [ -z "$strange" ] || { echo "$0: undefined symbols that the kernel does not give: $strange" >&2; exit 1; }
 strange=$("$nm" -g --defined-only "$out/wkc_core.tmp.o" | awk '{ print $NF }' | grep -v '^wkc_core_' || true)

@@ -7,7 +7,7 @@ use wasmkc_tests::spec::{
     chain::Chain,
     emit,
     expected::Counts,
-    host::Host,
+    host::{self, Host},
     run,
     selection::{Selection, alone, planned},
     tally::Tally,
@@ -155,7 +155,7 @@ fn a_plan_is_read_as_it_was_written_and_its_objects_answer_the_nonce() {
     let key = ("1.0".to_owned(), "tiny".to_owned());
     let script =
         format!(r#"{ADD}(module $other (func (export "f"))) (invoke "f") (assert_return (get "g") (f64.const 0.5))"#);
-    let plan = planned(&script, Standard::V3);
+    let plan = planned(&script, Standard::V3, host::target());
     emit::write(&dir, &key, &plan).expect("written");
     let (read_key, read) = emit::read(&emit::plans(&dir).expect("a list")[0]).expect("read");
     std::fs::remove_dir_all(&dir).expect("removed");

@@ -43,5 +43,13 @@ lock_row() {
 	printf '%s\n' "$row"
 }
 
+# build_path KIND ARCH [LINE]: the folder below the project where the Makefile puts what is made for a machine and a
+# kernel; the defaults have the short name.
+build_path() {
+	local name=build/$1
+	[ "$2" = "$DEFAULT_ARCH" ] && [ "${3:-$DEFAULT_KERNEL}" = "$DEFAULT_KERNEL" ] || name+="-$2${3:+-$3}"
+	printf '%s\n' "$name"
+}
+
 # kernel_release PACKAGE: what uname -r says in that package's kernel.
 kernel_release() { printf '%s\n' "${1#linux-image-}"; }

@@ -3,7 +3,7 @@
 # layer a run (module, CLI, COMMAND, DIR). Both are plain cpio archives; the kernel unpacks them one over the other.
 # Sourced by vm/run.
 
-# Programs from this machine that go into the base: path, package. Busybox gives the rest. The shell and all that
+# Programs that go into the base: path, package. They are this machine's own, or the packages' for another machine. Busybox gives the rest. The shell and all that
 # runs another program are the real ones: busybox's prefer its own ip and ping to those in PATH.
 BASE_PROGRAMS="
 /usr/bin/busybox busybox-static
@@ -27,16 +27,47 @@ BASE_PROGRAMS="
 /usr/bin/socat socat
 "
 
-# find_program PATH PACKAGE: where it really is, as Debian's merged /usr moves things about.
+# programs_root ARCH: prints the folder of unpacked packages with this machine's programs; nothing if it is this one.
+programs_root() {
+	local -a packages
+	[ "$1" != "$(uname -m)" ] || return 0
+	mapfile -t packages < <(awk '{ print $2 }' <<<"$BASE_PROGRAMS")
+	packages_root "$1" "${packages[@]}"
+}
+
+# find_program PATH PACKAGE ROOT: where it really is, as Debian's merged /usr moves things about.
 find_program() {
 	local at
+	if [ -n "$3" ]; then
+		for at in "$3"{/usr,}/{,s}bin/"${1##*/}"; do
+			if [ -f "$at" ]; then readlink -f "$at"; return; fi
+		done
+		die "$EXIT_SETUP" "package $2 has no ${1##*/}"
+	fi
 	at=$(PATH=$PATH:/usr/sbin:/sbin command -v "${1##*/}") || need_tool "${1##*/}" "$2"
 	readlink -f "$at"
+}
+
+# foreign_libraries FILE FROM ROOT: add_libraries for a program that ldd cannot ask, with libraries below FROM.
+foreign_libraries() {
+	local lib file
+	{ readelf -ld "$1" | sed -nE 's/.*(interpreter: |Shared library: \[)([^]]*)\].*/\2/p'; } | while read -r lib; do
+		file=$(find "$2/lib" "$2/usr/lib" -name "${lib##*/}" | head -n 1)
+		[ -n "$file" ] || die "$EXIT_SETUP" "no library $lib for $1"
+		[ "$lib" != "${lib##*/}" ] || lib=${file#"$2"}
+		[ -e "$3$lib" ] && continue
+		install -D -m 755 "$(readlink -f "$file")" "$3$lib"
+		foreign_libraries "$3$lib" "$2" "$3"
+	done
 }
 
 # add_libraries FILE ROOT: copies every shared library that FILE needs. For a static program ldd fails: it needs none.
 add_libraries() {
 	local lib
+	if [ -n "$programs" ]; then
+		foreign_libraries "$1" "$programs" "$2"
+		return
+	fi
 	{ ldd "$1" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | sort -u | while read -r lib; do
 		[ -e "$2$lib" ] || install -D -m 755 "$(readlink -f "$lib")" "$2$lib"
 	done
@@ -66,23 +97,23 @@ add_modules() {
 	depmod -b "$3" "$2"
 }
 
-# base_initramfs KERNEL_DIR: prints the path of the cached base archive, made if it is not there.
+# base_initramfs KERNEL_DIR: with `programs` as programs_root gives it, prints the path of the cached base archive, made if it is not there.
 base_initramfs() {
 	local release key root path package file archive
-	local -a programs=()
+	local -a found=()
 	release=$(cat "$1/release")
 	need_tool cpio cpio
 	need_tool xz xz-utils
 	while read -r path package; do
 		[ -z "$path" ] && continue
-		file=$(find_program "$path" "$package") || exit
-		programs+=("$path=$file")
+		file=$(find_program "$path" "$package" "$programs") || exit
+		found+=("$path=$file")
 	done <<<"$BASE_PROGRAMS"
 	# Libraries are in the key through ldd's list with their sizes and times.
 	key=$({
 		echo "$1"
-		sha256sum "$VM_DIR/modules.list" "$VM_DIR"/init/* "$VM_DIR/lib/initramfs.sh" "${programs[@]#*=}"
-		ldd "${programs[@]#*=}" 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs stat -L -c '%n %s %Y'
+		sha256sum "$VM_DIR/modules.list" "$VM_DIR"/init/* "$VM_DIR/lib/initramfs.sh" "${found[@]#*=}"
+		[ -n "$programs" ] || ldd "${found[@]#*=}" 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs stat -L -c '%n %s %Y'
 	} | sha256sum | cut -c1-32)
 	archive="$VM_BUILD/base/$key.cpio"
 	if [ ! -f "$archive" ]; then
@@ -90,7 +121,7 @@ base_initramfs() {
 		root=$(mktemp -d "$VM_BUILD/base/tmp.XXXXXX")
 		mkdir -p "$root"/{bin,sbin,dev,proc,sys,tmp,run,root,out,host,etc,lib/vm,usr/bin,usr/sbin,var/run}
 		chmod 1777 "$root/tmp"
-		for file in "${programs[@]}"; do add_program "${file#*=}" "${file%%=*}" "$root"; done
+		for file in "${found[@]}"; do add_program "${file#*=}" "${file%%=*}" "$root"; done
 		ln -s /usr/bin/dash "$root/bin/sh"
 		for file in modprobe insmod rmmod lsmod modinfo depmod; do ln -s /usr/bin/kmod "$root/sbin/$file"; done
 		add_modules "$1" "$release" "$root"
@@ -125,7 +156,7 @@ run_layer() {
 	[ -z "$with_module" ] || install -D -m 644 "$module" "$root/lib/vm/wasmkc.ko"
 	if [ -f "$cli" ]; then
 		add_program "$cli" /usr/bin/wasmkc "$root"
-		strip -g "$root/usr/bin/wasmkc" 2>/dev/null || true
+		"${programs:+$arch-linux-gnu-}strip" -g "$root/usr/bin/wasmkc" 2>/dev/null || true
 	fi
 	if [ -n "$dir" ]; then
 		mkdir -p "$root/host"

@@ -1,62 +1,77 @@
 # shellcheck shell=bash
-# Gets the locked kernel: downloaded by apt-get, checked against the lock, unpacked, once.
-# Sourced by vm/run and vm/fetch-kernel. Never installs anything on this machine.
+# Gets a locked kernel, its headers and its BTF: fetched, checked against the lock, unpacked, once.
+# Sourced by vm/run and vm/fetch-kernel, after packages.sh.
 
-# apt_download PACKAGE VERSION DIR: leaves the .deb in DIR. Refreshes the lists once when the version is unknown.
-apt_download() {
-	local spec="$1=$2" log
-	need_tool apt-get apt
-	log=$(cd "$3" && apt-get -q -o APT::Sandbox::User=root download "$spec" 2>&1) && return 0
-	if [ "$(id -u)" = 0 ]; then
-		apt-get -q update >&2 || say "apt-get update failed"
-		log=$(cd "$3" && apt-get -q -o APT::Sandbox::User=root download "$spec" 2>&1) && return 0
-	fi
-	printf '%s\n' "$log" >&2
-	die "$EXIT_SETUP" "the archive does not give $spec; if it has dropped that version, run vm/update-kernels and commit vm/kernels.lock"
+# locked_deb ARCH LINE KIND: prints the path of a verified package. What runs while a module is built is this machine's.
+locked_deb() {
+	local row package version sha arch
+	row=$(lock_row "$1" "$2" "$3") || exit
+	read -r package version sha <<<"$row"
+	arch=$(deb_arch "$1")
+	case $3 in kbuild) arch=$(dpkg --print-architecture) ;; common) arch=all ;; esac
+	fetch_deb "$arch" "$package" "$version" "$sha"
 }
 
-# fetch_deb PACKAGE VERSION SHA256: prints the path of the verified .deb.
-fetch_deb() {
-	local cache="$VM_BUILD/deb" deb="$VM_BUILD/deb/$3.deb" tmp file
-	if [ ! -f "$deb" ]; then
-		mkdir -p "$cache"
-		tmp=$(mktemp -d "$cache/tmp.XXXXXX")
-		say "downloading $1 $2"
-		apt_download "$1" "$2" "$tmp"
-		file=$(echo "$tmp"/*.deb)
-		if ! echo "$3  $file" | sha256sum --check --status; then
-			rm -rf "$tmp"
-			die "$EXIT_SETUP" "$1 $2: the download's SHA-256 is not the one in vm/kernels.lock; nothing was unpacked"
-		fi
-		mv "$file" "$deb"
-		rm -rf "$tmp"
-	fi
-	printf '%s\n' "$deb"
+unpack_kernel() {
+	local deb
+	deb=$(locked_deb "$1" "$2" image) || exit
+	need_tool depmod kmod
+	say "unpacking kernel $3"
+	dpkg-deb -x "$deb" "$4"
+	# Debian 12 keeps modules in /lib, later ones in /usr/lib.
+	[ -d "$4/lib/modules" ] || { mkdir -p "$4/lib" && ln -s ../usr/lib/modules "$4/lib/modules"; }
+	depmod -b "$4" "$3"
+	ln -s "boot/vmlinuz-$3" "$4/vmlinuz"
+	printf '%s\n' "$3" >"$4/release"
 }
 
 # kernel_dir ARCH LINE: prints the folder of the unpacked kernel: vmlinuz, release, modules below lib/modules.
 kernel_dir() {
-	local row package version sha release deb dir tmp
+	local row package sha
 	row=$(lock_row "$1" "$2" image) || exit
+	read -r package _ sha <<<"$row"
+	unpacked "kernel/$sha" unpack_kernel "$1" "$2" "$(kernel_release "$package")"
+}
+
+unpack_headers() {
+	local kind deb
+	for kind in headers common kbuild; do
+		deb=$(locked_deb "$1" "$2" "$kind") || exit
+		dpkg-deb -x "$deb" "$3"
+	done
+	# They expect each other in /usr/src.
+	# shellcheck disable=SC2016 # the dollars are make's
+	sed -i 's|^include /usr/src/|include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../|' "$3"/usr/src/linux-headers-*/Makefile
+}
+
+# headers_dir ARCH LINE: prints the folder that a module for this kernel is built with: installed, or unpacked.
+headers_dir() {
+	local row package version sha
+	row=$(lock_row "$1" "$2" headers) || exit
 	read -r package version sha <<<"$row"
-	release=$(kernel_release "$package")
-	dir="$VM_BUILD/kernel/$sha"
-	if [ ! -f "$dir/release" ]; then
-		deb=$(fetch_deb "$package" "$version" "$sha") || exit
-		need_tool dpkg-deb dpkg
-		need_tool depmod kmod
-		mkdir -p "$VM_BUILD/kernel"
-		tmp=$(mktemp -d "$VM_BUILD/kernel/tmp.XXXXXX")
-		say "unpacking $package $version"
-		dpkg-deb -x "$deb" "$tmp"
-		# Debian 12 keeps modules in /lib, later ones in /usr/lib.
-		[ -d "$tmp/lib/modules" ] || { mkdir -p "$tmp/lib" && ln -s ../usr/lib/modules "$tmp/lib/modules"; }
-		depmod -b "$tmp" "$release"
-		ln -s "boot/vmlinuz-$release" "$tmp/vmlinuz"
-		printf '%s\n' "$release" >"$tmp/release"
-		# Another run may have been quicker: its folder is as good as ours.
-		mv -T "$tmp" "$dir" 2>/dev/null || rm -rf "$tmp"
-		[ -f "$dir/release" ] || die "$EXIT_SETUP" "could not unpack $package into $dir"
+	if [ "$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null)" = "installed $version" ]; then
+		printf '/usr/src/%s\n' "$package"
+	else
+		unpacked "headers/$sha" unpack_headers "$1" "$2" >/dev/null
+		printf '%s/headers/%s/usr/src/%s\n' "$VM_BUILD" "$sha" "$package"
 	fi
-	printf '%s\n' "$dir"
+}
+
+read_btf() {
+	say "asking kernel $1/$2 for its BTF"
+	"$VM_DIR/run" --arch "$1" --kernel "$2" --no-module -- cat /sys/kernel/btf/vmlinux >"$3/vmlinux"
+}
+
+# kernel_btf ARCH LINE: prints the file with the kernel's BTF, which not all headers have: then the kernel is asked.
+kernel_btf() {
+	local headers row sha dir
+	headers=$(headers_dir "$1" "$2") || exit
+	if [ -f "$headers/vmlinux" ]; then
+		printf '%s/vmlinux\n' "$headers"
+		return
+	fi
+	row=$(lock_row "$1" "$2" image) || exit
+	sha=${row##* }
+	dir=$(unpacked "btf/$sha" read_btf "$1" "$2") || exit
+	printf '%s/vmlinux\n' "$dir"
 }

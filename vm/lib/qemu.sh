@@ -3,8 +3,13 @@
 
 # qemu_command WORK KERNEL_DIR: fills the array `qemu` from the options of vm/run.
 qemu_command() {
-	local work=$1 port
-	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -machine q35 -cpu "$cpu" -smp "$cpus" -m "$memory"
+	local work=$1 port board model parameters
+	# no_timer_check: on a busy machine the emulated timer is late, which Linux takes for a broken one and panics.
+	case $arch in
+	x86_64) board=q35 model=max parameters="console=ttyS0 no_timer_check" ;;
+	aarch64) board=virt model=cortex-a57 parameters=console=ttyAMA0 ;;
+	esac
+	qemu=("qemu-system-$arch" -nodefaults -no-user-config -no-reboot -display none -machine "$board" -cpu "${cpu:-$model}" -smp "$cpus" -m "$memory"
 		-kernel "$2/vmlinuz" -initrd "$work/initrd")
 	# One thread for all processors: with one each, QEMU may run an int3 that the kernel has patched away by then
 	# (on attach and detach it patches bpf_dispatcher_xdp_func), and that is an oops which no machine has.
@@ -15,7 +20,7 @@ qemu_command() {
 		qemu+=(-chardev "file,id=$port,path=$work/$port" -device "virtserialport,chardev=$port,name=wkc.$port")
 	done
 	# ignore_loglevel: a command that lowers the console's level hides nothing. oops and panic end the run at once.
-	qemu+=(-append "console=ttyS0 ignore_loglevel panic=-1 oops=panic net.ifnames=0 rdinit=/init")
+	qemu+=(-append "$parameters ignore_loglevel panic=-1 oops=panic net.ifnames=0 rdinit=/init")
 }
 
 # qemu_run WORK: runs it with output live; returns 124 on timeout, else QEMU's own status.

@@ -84,6 +84,8 @@ fn options(args: &Build) -> Result<Options> {
         max_memory_pages: args.max_memory,
         note: args.note.clone(),
         name,
+        target: args.target,
+        unaudited: false,
     })
 }
 

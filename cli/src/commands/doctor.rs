@@ -42,7 +42,8 @@ fn fail(check: &'static str, found: impl Into<String>, help: &str) -> Check {
 
 /// Runs all checks; fails if one did.
 pub fn run(json: bool) -> Result<()> {
-    let mut checks = vec![kernel(), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
+    let mut checks =
+        vec![kernel(), exceptions_of(std::env::consts::ARCH), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
     checks.extend(module());
     let failed = checks.iter().filter(|c| c.state == State::Fail).count();
     emit(json, &checks, || checks.iter().map(lines).collect())?;
@@ -68,15 +69,25 @@ fn kernel_of(release: &str, machine: &str) -> Check {
     let found = format!("Linux {release} on {machine}");
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if machine != "x86_64" {
-        return fail("kernel", found, "native code is made for x86_64 only so far");
+    if !matches!(machine, "x86_64" | "aarch64") {
+        return fail("kernel", found, "native code is made for x86_64 and aarch64 only so far");
     }
     match version {
-        (6, 12) => ok("kernel", found),
-        v if v < (6, 12) => {
-            fail("kernel", found, "needs Linux 6.12 (Debian: linux-image-amd64 of bookworm-backports or trixie)")
-        }
-        _ => warn("kernel", found, "tested on Linux 6.12; the module may not build for a newer one"),
+        (6, 1 | 12) => ok("kernel", found),
+        v if v < (6, 1) => fail("kernel", found, "needs Linux 6.1 (Debian 12) or 6.12 (Debian 13)"),
+        _ => warn("kernel", found, "tested on Linux 6.1 and 6.12; the module may not build for another one"),
+    }
+}
+
+/// What becomes of an exception in generated code, which the audit should have refused.
+fn exceptions_of(machine: &str) -> Check {
+    match machine {
+        "x86_64" => ok("exceptions", "in generated code: they disable the program"),
+        _ => warn(
+            "exceptions",
+            "in generated code: the kernel panics",
+            "only the audit stands before them on this machine: trust only signers that sign with `wasmkc`",
+        ),
     }
 }
 
@@ -225,9 +236,18 @@ mod tests {
     #[test]
     fn kernels_are_judged_by_version_and_machine() {
         assert_eq!(kernel_of("6.12.117+deb12-amd64", "x86_64").state, State::Ok);
-        assert_eq!(kernel_of("6.1.0-47-amd64", "x86_64").state, State::Fail);
+        assert_eq!(kernel_of("6.1.0-56-amd64", "x86_64").state, State::Ok);
+        assert_eq!(kernel_of("6.12.117+deb12-arm64", "aarch64").state, State::Ok);
+        assert_eq!(kernel_of("5.10.0-30-amd64", "x86_64").state, State::Fail);
+        assert_eq!(kernel_of("6.6.3", "x86_64").state, State::Warn);
         assert_eq!(kernel_of("6.18.3", "x86_64").state, State::Warn);
-        assert_eq!(kernel_of("6.12.1", "aarch64").state, State::Fail);
+        assert_eq!(kernel_of("6.12.1", "riscv64").state, State::Fail);
+    }
+
+    #[test]
+    fn what_an_exception_does_is_told_by_machine() {
+        assert_eq!(exceptions_of("x86_64").state, State::Ok);
+        assert_eq!(exceptions_of("aarch64").state, State::Warn);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::signer::{self, Signer};
 use serde_json::{Value, json};
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_abi::object::{EM_X86_64, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, Meta, NONE};
+use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, Meta, NONE};
 use wasmkc_abi::trap::TrapCode;
+use wasmkc_compiler::Target;
 use wasmkc_core::describe::{Description, describe};
 
 /// Prints all tables; nothing in the object is trusted or run.
@@ -30,7 +31,7 @@ fn cause(code: u32) -> &'static str {
 }
 
 fn machine(number: u16) -> String {
-    if number == EM_X86_64 { "x86_64".into() } else { format!("ELF machine {number}") }
+    Target::by_machine(number).map_or_else(|| format!("ELF machine {number}"), |target| target.name().to_owned())
 }
 
 fn sha256(text: &[u8]) -> String {

@@ -144,3 +144,16 @@ fn no_output_replaces_an_input() {
     let said = stderr(&folder.wasmkc(&["run", "f.wasm", "--invoke", "xdp"]).assert().code(1));
     assert!(said.contains("gives packets to `xdp`"), "{said}");
 }
+
+#[test]
+fn no_object_leaves_that_the_audit_cannot_judge() {
+    let folder = folder(BY_LENGTH);
+    let refused = stderr(&folder.wasmkc(&["build", "f.wasm", "--target", "aarch64"]).assert().code(1));
+    assert!(refused.contains("no object for aarch64") && refused.contains("audit"), "{refused}");
+    assert!(!folder.path("f.kwo").exists());
+    let unknown = stderr(&folder.wasmkc(&["build", "f.wasm", "--target", "z80"]).assert().code(2));
+    assert!(unknown.contains("x86_64") && unknown.contains("aarch64"), "{unknown}");
+    folder.wasmkc(&["build", "f.wasm", "--target", "x86_64"]).assert().success();
+    let inspected = stdout(&folder.wasmkc(&["inspect", "f.kwo"]).assert().success());
+    assert!(inspected.contains("x86_64"), "{inspected}");
+}

@@ -1,17 +1,24 @@
 //! All functions to one `.text` and one `.rodata`.
 //!
 //! Functions stand in the order of their index, compiler-made ones behind, each on 16 bytes, gaps filled
-//! with `int3`. Calls between them are resolved here; what is left becomes the object's relocations.
+//! with what no processor runs. Calls between them are resolved here; what is left becomes the object's relocations.
 
 use std::collections::HashMap;
 
 use wasmkc_abi::limits::{MAX_RELOCATIONS, MAX_RODATA_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 
-use super::{Compiled, Target, stack};
-use crate::{CompileError, module::Module, translate::Symbol};
+use super::{Compiled, Field, Target, aarch64, stack};
+use crate::{CompileError, isa, module::Module, translate::Symbol};
 
 const ALIGN: usize = 16;
-const INT3: u8 = 0xcc;
+
+/// Gaps between functions: `int3`, or words of `udf #0`.
+const fn gap(target: isa::Target) -> u8 {
+    match target {
+        isa::Target::X86_64 => 0xcc,
+        isa::Target::Aarch64 => 0,
+    }
+}
 
 /// A function at its place.
 pub struct Placed {
@@ -28,6 +35,8 @@ pub struct Placed {
 pub struct Relocation {
     /// Offset of the field in `.text`.
     pub at: u32,
+    /// Its form.
+    pub field: Field,
     /// What it refers to.
     pub kind: RelocationKind,
     /// The ELF addend.
@@ -37,15 +46,17 @@ pub struct Relocation {
 /// What the object's relocations refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelocationKind {
-    /// `R_X86_64_PLT32` of an undefined symbol.
+    /// A function of the loader.
     Undefined(&'static str),
-    /// `R_X86_64_PC32` of the `.rodata` section symbol.
+    /// The start of `.rodata`.
     Rodata,
 }
 
 /// Everything that the object is made of.
 pub struct Image {
-    /// Instructions and `int3`.
+    /// Whose code it is.
+    pub target: isa::Target,
+    /// Instructions and gaps.
     pub text: Vec<u8>,
     /// Constants, then passive data and element segments.
     pub rodata: Vec<u8>,
@@ -67,7 +78,7 @@ pub fn end_of_text(end: u32, function: &Compiled) -> Result<u32, CompileError> {
 }
 
 /// Places `functions`.
-pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, CompileError> {
+pub fn layout(module: &Module<'_>, target: isa::Target, functions: Vec<Compiled>) -> Result<Image, CompileError> {
     let exports = (0..module.exports.len() as u32).map(Symbol::Export);
     let entries = module.entries.xdp.map(Symbol::Function).into_iter().chain(exports);
     let stack_bound = stack::bound(&functions, entries);
@@ -77,7 +88,7 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
     let mut offsets: HashMap<Symbol, u32> = HashMap::new();
     let mut constants: Vec<u32> = Vec::with_capacity(functions.len());
     for function in functions {
-        text.resize(text.len().next_multiple_of(ALIGN), INT3);
+        text.resize(text.len().next_multiple_of(ALIGN), gap(target));
         let (offset, size) = (text.len() as u32, function.code.len() as u32);
         text.extend_from_slice(&function.code);
         if !function.constants.is_empty() {
@@ -88,7 +99,7 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
         offsets.insert(function.symbol, offset);
         placed.push(Placed { function, offset, size });
     }
-    text.resize(text.len().next_multiple_of(ALIGN), INT3);
+    text.resize(text.len().next_multiple_of(ALIGN), gap(target));
     let mut passive = Vec::new();
     for bytes in module.passive() {
         rodata.resize(rodata.len().next_multiple_of(ALIGN), 0);
@@ -125,19 +136,32 @@ pub fn layout(module: &Module<'_>, functions: Vec<Compiled>) -> Result<Image, Co
                         let to =
                             to.ok_or_else(|| CompileError::internal("layout", format!("no code of {symbol:?}")))?;
                         let value = i64::from(to) + fixup.addend - i64::from(at);
-                        let field = at as usize..at as usize + 4;
-                        text[field].copy_from_slice(&(value as i32).to_le_bytes());
+                        resolve(&mut text[at as usize..at as usize + 4], fixup.field, value)
+                            .map_err(|e| CompileError::internal("layout", e))?;
                         continue;
                     }
                 },
             };
-            relocations.push(Relocation { at, kind, addend });
+            relocations.push(Relocation { at, field: fixup.field, kind, addend });
         }
     }
     let traps: usize = placed.iter().map(|f| f.function.traps.len()).sum();
     CompileError::check_limit("trap sites", traps as u64, MAX_TRAP_SITES.into())?;
     CompileError::check_limit("relocations", relocations.len() as u64, MAX_RELOCATIONS.into())?;
-    Ok(Image { text, rodata, passive, relocations, functions: placed, stack_bound })
+    Ok(Image { target, text, rodata, passive, relocations, functions: placed, stack_bound })
+}
+
+/// Writes the distance to another function, `value` bytes, into `field`.
+fn resolve(bytes: &mut [u8], field: Field, value: i64) -> Result<(), String> {
+    match field {
+        Field::Distance32 => {
+            let distance = i32::try_from(value).map_err(|_| format!("a distance of {value} bytes"))?;
+            bytes.copy_from_slice(&distance.to_le_bytes());
+            Ok(())
+        }
+        Field::Branch26 => aarch64::set_distance(bytes, value),
+        Field::Page21 | Field::Low12 => Err("the address of a function".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -147,10 +171,14 @@ mod tests {
     #[test]
     fn a_tail_call_that_is_left_is_an_error() {
         let place = |target| {
-            let fixups = vec![Fixup { at: 1, target, addend: -4 }];
+            let fixups = vec![Fixup { at: 1, field: Field::Distance32, target, addend: -4 }];
             let (symbol, code) = (Symbol::Function(0), vec![0xe8, 0, 0, 0, 0]);
             let (constants, traps, lines) = (vec![], vec![], vec![]);
-            layout(&Module::default(), vec![Compiled { symbol, code, constants, fixups, traps, lines, stack: 16 }])
+            layout(
+                &Module::default(),
+                isa::Target::X86_64,
+                vec![Compiled { symbol, code, constants, fixups, traps, lines, stack: 16 }],
+            )
         };
         assert!(place(Target::Symbol(Symbol::Function(0))).is_ok());
         let left = place(Target::Tail(Symbol::Function(0))).err().map(|e| e.to_string());

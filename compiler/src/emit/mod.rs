@@ -1,50 +1,57 @@
 //! CLIF to machine code, one function at a time, in the form that the object needs:
-//! no `ret`, no constants among instructions, every reference a relocation.
+//! no constants among instructions, nothing that is never reached, every reference a relocation.
 //!
 //! ```text
-//! mod        compile one function, collect what the tables need
-//! constants  cuts the constant pool off the code's end
-//! dead       drops instructions that nothing reaches
-//! tails      turns calls that end a function into jumps
-//! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
-//! landing    finds bytes of endbr64 that are no entry's
-//! layout     all functions to one .text and one .rodata
-//! stack      bound of stack use over the call graph
+//! mod      compile one function, collect what the tables need
+//! x86_64   what this machine's code needs before it is placed
+//! aarch64  the same
+//! layout   all functions to one .text and one .rodata
+//! stack    bound of stack use over the call graph
 //! ```
 
-mod constants;
-mod dead;
-mod landing;
+mod aarch64;
 mod layout;
-mod returns;
 mod stack;
-mod tails;
+mod x86_64;
 
 use cranelift_codegen::{
-    CodegenError, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir, isa::TargetIsa,
+    CodegenError, CompiledCode, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir,
+    isa::TargetIsa,
 };
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
 
 use crate::{
-    CompileError,
+    CompileError, isa,
     module::Module,
     runtime::Runtime,
     translate::{Symbol, Translated},
 };
-pub use landing::stray;
+pub use aarch64::BTI_C;
 pub use layout::{Image, RelocationKind, end_of_text, layout};
 
-/// `endbr64`.
-const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+/// Which bits of four bytes of code tell an address, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// x86_64: all of them, the distance from the field.
+    Distance32,
+    /// aarch64, `bl` and `b`: the distance in instructions.
+    Branch26,
+    /// aarch64, `adrp`: the distance in pages.
+    Page21,
+    /// aarch64, `add`: the place in the page.
+    Low12,
+}
 
-/// A 32-bit field of the code that is relative to its place.
+/// Four bytes of the code that tell an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Fixup {
     /// Offset of the field in the function.
     pub at: u32,
+    /// Its form.
+    pub field: Field,
     /// What it refers to.
     pub target: Target,
-    /// Added to the target's address minus the field's.
+    /// Added to the target's address.
     pub addend: i64,
 }
 
@@ -97,10 +104,20 @@ pub struct Compiled {
     pub stack: u32,
 }
 
+/// Bytes that landing pads have where no entry is; found in a finished function of `target`.
+pub fn stray(target: isa::Target, function: &Compiled) -> Option<u32> {
+    match target {
+        isa::Target::X86_64 => x86_64::stray(function),
+        // A branch leads to whole instructions there, so constants cannot look like one.
+        isa::Target::Aarch64 => None,
+    }
+}
+
 /// Compiles one function; `context` is what the last one has left behind.
 pub fn compile(
     module: &Module<'_>,
     translated: Translated,
+    machine: isa::Target,
     isa: &dyn TargetIsa,
     context: &mut Context,
 ) -> Result<Compiled, CompileError> {
@@ -109,14 +126,13 @@ pub fn compile(
         |what: &dyn std::fmt::Display| CompileError::internal("emit", format!("{}: {what}", place(module, symbol)));
     context.clear();
     context.func = translated.clif;
-    context.compile(isa, &mut ControlPlane::default()).map_err(|e| match e.inner {
+    let compiled = generate(machine, isa, context).map_err(|e| match e {
         CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => {
             let what = "too large for the code generator".to_owned();
             CompileError::FunctionTooLarge { place: place(module, symbol), what }
         }
         other => internal(&other),
     })?;
-    let compiled = context.take_compiled_code().ok_or_else(|| internal(&"no code"))?;
     let buffer = &compiled.buffer;
     let frame = buffer.frame_layout().map_or(0, |f| f.frame_to_fp_offset);
     if frame > MAX_FRAME_BYTES {
@@ -131,35 +147,62 @@ pub fn compile(
         fixups: Vec::with_capacity(buffer.relocs().len()),
         traps: Vec::new(),
         lines,
-        // Return address and saved rbp lie above the frame.
+        // Return address and saved frame pointer lie above the frame.
         stack: frame + 16,
     };
     for reloc in buffer.relocs() {
         let target = target(&context.func, &reloc.target).ok_or_else(|| internal(&"unknown relocation target"))?;
-        if !matches!(reloc.kind, Reloc::X86CallPCRel4 | Reloc::X86PCRel4) {
-            return Err(internal(&format!("relocation {:?}", reloc.kind)));
-        }
+        let field = field(reloc.kind).ok_or_else(|| internal(&format!("relocation {:?}", reloc.kind)))?;
         if let Target::Symbol(Symbol::Trap(code)) = target {
             let wasm_offset = wasm_offset(buffer.get_srclocs_sorted(), reloc.offset);
             out.traps.push(TrapSite { site: reloc.offset + 4, wasm_offset, code });
         }
-        out.fixups.push(Fixup { at: reloc.offset, target, addend: reloc.addend });
+        out.fixups.push(Fixup { at: reloc.offset, field, target, addend: reloc.addend });
     }
-    constants::separate(&mut out).map_err(|e| internal(&e))?;
-    dead::remove(&mut out).map_err(|e| internal(&e))?;
-    tails::replace(&mut out).map_err(|e| internal(&e))?;
-    returns::replace(&mut out).map_err(|e| internal(&e))?;
     let entered = match symbol {
         Symbol::Function(index) => module.entries.contains(index),
         Symbol::Export(_) => true,
         _ => false,
     };
-    if entered {
-        prepend(&mut out, &ENDBR);
+    let division = [ir::TrapCode::INTEGER_DIVISION_BY_ZERO, ir::TrapCode::INTEGER_OVERFLOW];
+    let own_checks = buffer.traps().iter().filter(|t| division.contains(&t.code)).map(|t| t.offset);
+    match machine {
+        isa::Target::X86_64 => x86_64::finish(&mut out, entered),
+        isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),
     }
+    .map_err(|e| internal(&e))?;
     out.fixups.sort_by_key(|f| f.at);
     out.traps.sort_by_key(|t| t.site);
     Ok(out)
+}
+
+/// Runs the code generator, with what a machine needs between optimisation and the rest.
+fn generate(machine: isa::Target, isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledCode, CodegenError> {
+    let control = &mut ControlPlane::default();
+    match machine {
+        isa::Target::X86_64 => {
+            context.compile(isa, control).map_err(|e| e.inner)?;
+            context.take_compiled_code().ok_or_else(|| CodegenError::Unsupported("no code".to_owned()))
+        }
+        isa::Target::Aarch64 => {
+            context.optimize(isa, control)?;
+            aarch64::bring_near(&mut context.func);
+            context.verify_if(isa)?;
+            let code =
+                isa.compile_function(&context.func, &context.domtree, &mut Default::default(), false, control)?;
+            Ok(code.apply_params(&context.func.params))
+        }
+    }
+}
+
+fn field(kind: Reloc) -> Option<Field> {
+    Some(match kind {
+        Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => Field::Distance32,
+        Reloc::Arm64Call => Field::Branch26,
+        Reloc::Aarch64AdrPrelPgHi21 => Field::Page21,
+        Reloc::Aarch64AddAbsLo12Nc => Field::Low12,
+        _ => return None,
+    })
 }
 
 /// Where `symbol`'s code comes from.

@@ -80,11 +80,21 @@ impl<'f> Walk<'f> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Fixup, *};
+    use super::{
+        super::{Field, Fixup},
+        *,
+    };
 
     fn function(n: u32, stack: u32, calls: &[u32]) -> Compiled {
-        let fixups =
-            calls.iter().map(|c| Fixup { at: 0, target: Target::Symbol(Symbol::Function(*c)), addend: -4 }).collect();
+        let fixups = calls
+            .iter()
+            .map(|c| Fixup {
+                at: 0,
+                field: Field::Distance32,
+                target: Target::Symbol(Symbol::Function(*c)),
+                addend: -4,
+            })
+            .collect();
         Compiled {
             symbol: Symbol::Function(n),
             code: vec![],

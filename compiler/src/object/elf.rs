@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, HashSet};
 use gimli::write::RelocationTarget;
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
-    elf::{R_X86_64_32, R_X86_64_64},
+    elf::{R_AARCH64_ABS32, R_AARCH64_ABS64, R_X86_64_32, R_X86_64_64},
     write::{Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection},
 };
 use wasmkc_abi::object as abi;
 
 use super::Tables;
 use crate::{
-    CompileError,
+    CompileError, Target,
     debug::Section,
-    emit::{Image, RelocationKind},
+    emit::{Field, Image, RelocationKind},
 };
 
 /// Alignment of every section that the loader reads.
@@ -22,7 +22,7 @@ const ALIGN: u64 = 16;
 
 /// Writes the file.
 pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8>, CompileError> {
-    let mut out = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let mut out = Object::new(BinaryFormat::Elf, architecture(image.target), Endianness::Little);
     let text = out.section_id(StandardSection::Text);
     out.append_section_data(text, &image.text, ALIGN);
     add_functions(&mut out, text, image, tables);
@@ -44,8 +44,36 @@ pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8
     section(abi::SECTION_PASSIVE, &rows(tables.passive.iter().map(abi::PassiveRow::write)));
     section(abi::SECTION_DATA, &tables.data);
     section(abi::SECTION_STRINGS, &tables.strings);
-    add_debug(&mut out, text, debug)?;
+    add_debug(&mut out, image.target, text, debug)?;
     out.write().map_err(|e| CompileError::internal("object", e))
+}
+
+const fn architecture(target: Target) -> Architecture {
+    match target {
+        Target::X86_64 => Architecture::X86_64,
+        Target::Aarch64 => Architecture::Aarch64,
+    }
+}
+
+/// The relocation that fills `field`.
+const fn relocation_type(field: Field, kind: RelocationKind) -> u32 {
+    match (field, kind) {
+        (Field::Distance32, RelocationKind::Undefined(_)) => abi::R_X86_64_PLT32,
+        (Field::Distance32, RelocationKind::Rodata) => abi::R_X86_64_PC32,
+        (Field::Branch26, _) => abi::R_AARCH64_CALL26,
+        (Field::Page21, _) => abi::R_AARCH64_ADR_PREL_PG_HI21,
+        (Field::Low12, _) => abi::R_AARCH64_ADD_ABS_LO12_NC,
+    }
+}
+
+/// The relocation of `size` bytes of a debug section.
+const fn debug_relocation_type(target: Target, size: u8) -> u32 {
+    match (target, size) {
+        (Target::X86_64, 8) => R_X86_64_64,
+        (Target::X86_64, _) => R_X86_64_32,
+        (Target::Aarch64, 8) => R_AARCH64_ABS64,
+        (Target::Aarch64, _) => R_AARCH64_ABS32,
+    }
 }
 
 fn rows<const N: usize>(rows: impl Iterator<Item = [u8; N]>) -> Vec<u8> {
@@ -81,28 +109,24 @@ fn add_relocations(out: &mut Object<'_>, text: SectionId, image: &Image) -> Resu
     });
     let mut undefined: BTreeMap<&str, SymbolId> = BTreeMap::new();
     for relocation in &image.relocations {
-        let (symbol, r_type) = match relocation.kind {
+        let symbol = match relocation.kind {
             RelocationKind::Rodata => {
-                let symbol = rodata.ok_or_else(|| CompileError::internal("object", "constant without .rodata"))?;
-                (symbol, abi::R_X86_64_PC32)
+                rodata.ok_or_else(|| CompileError::internal("object", "constant without .rodata"))?
             }
-            RelocationKind::Undefined(name) => {
-                let symbol = *undefined.entry(name).or_insert_with(|| {
-                    out.add_symbol(Symbol {
-                        name: name.as_bytes().to_vec(),
-                        value: 0,
-                        size: 0,
-                        kind: SymbolKind::Unknown,
-                        scope: SymbolScope::Unknown,
-                        weak: false,
-                        section: SymbolSection::Undefined,
-                        flags: SymbolFlags::None,
-                    })
-                });
-                (symbol, abi::R_X86_64_PLT32)
-            }
+            RelocationKind::Undefined(name) => *undefined.entry(name).or_insert_with(|| {
+                out.add_symbol(Symbol {
+                    name: name.as_bytes().to_vec(),
+                    value: 0,
+                    size: 0,
+                    kind: SymbolKind::Unknown,
+                    scope: SymbolScope::Unknown,
+                    weak: false,
+                    section: SymbolSection::Undefined,
+                    flags: SymbolFlags::None,
+                })
+            }),
         };
-        let flags = RelocationFlags::Elf { r_type };
+        let flags = RelocationFlags::Elf { r_type: relocation_type(relocation.field, relocation.kind) };
         let offset = relocation.at.into();
         out.add_relocation(text, Relocation { offset, symbol, addend: relocation.addend, flags })
             .map_err(|e| CompileError::internal("object", e))?;
@@ -111,7 +135,7 @@ fn add_relocations(out: &mut Object<'_>, text: SectionId, image: &Image) -> Resu
 }
 
 /// The debug sections, which refer to `.text` and to each other.
-fn add_debug(out: &mut Object<'_>, text: SectionId, debug: &[Section]) -> Result<(), CompileError> {
+fn add_debug(out: &mut Object<'_>, target: Target, text: SectionId, debug: &[Section]) -> Result<(), CompileError> {
     let text = out.section_symbol(text);
     let ids: Vec<SectionId> = debug
         .iter()
@@ -125,13 +149,13 @@ fn add_debug(out: &mut Object<'_>, text: SectionId, debug: &[Section]) -> Result
         for relocation in &section.relocations {
             let symbol = match relocation.target {
                 RelocationTarget::Symbol(_) => text,
-                RelocationTarget::Section(target) => {
-                    let at = debug.iter().position(|s| s.id == target);
-                    let at = at.ok_or_else(|| CompileError::internal("object", format!("no {}", target.name())))?;
+                RelocationTarget::Section(other) => {
+                    let at = debug.iter().position(|s| s.id == other);
+                    let at = at.ok_or_else(|| CompileError::internal("object", format!("no {}", other.name())))?;
                     out.section_symbol(ids[at])
                 }
             };
-            let r_type = if relocation.size == 8 { R_X86_64_64 } else { R_X86_64_32 };
+            let r_type = debug_relocation_type(target, relocation.size);
             let (offset, addend) = (relocation.offset as u64, relocation.addend);
             out.add_relocation(*id, Relocation { offset, symbol, addend, flags: RelocationFlags::Elf { r_type } })
                 .map_err(|e| CompileError::internal("object", e))?;

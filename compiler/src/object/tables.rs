@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use wasmkc_abi::{
     ABI_MAJOR, ABI_MINOR,
     object::{
-        DataRow, EM_X86_64, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_CALL,
-        HOOK_XDP, ImportRow, MAGIC, MemoryRow, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
+        DataRow, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_CALL, HOOK_XDP,
+        ImportRow, MAGIC, MemoryRow, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
     },
 };
 use wasmparser::{FuncType, ValType};
@@ -93,7 +93,7 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         magic: u64::from_le_bytes(MAGIC),
         abi_major: ABI_MAJOR,
         abi_minor: ABI_MINOR,
-        machine: EM_X86_64,
+        machine: options.target.machine(),
         flags,
         hooks: hooks(module),
         entry_xdp: entry(module.entries.xdp)?,

@@ -101,12 +101,18 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().load(types::I64, fixed(self.regions.call), self.call, at)
     }
 
-    /// An atomic load, which is a plain one in machine code: the optimiser must not merge two charges
-    /// into one, since the audit looks for each where it is due.
+    /// The optimiser must not merge two charges into one, since the audit looks for each where it is due. So the
+    /// load is an atomic one where that is a plain one in machine code, and elsewhere its address has another form
+    /// than the store's: the optimiser compares forms, and takes it for a place of the same kind that may be
+    /// another one.
     pub(super) fn load_fuel(&mut self) -> Value {
         let flags = flags(self.regions.fuel).with_aligned();
         let at = self.builder.ins().iadd_imm_s(self.call, offset_of!(Call, fuel) as i64);
-        self.builder.ins().atomic_load(types::I64, flags, at)
+        if self.target.loads_are_ordered() {
+            self.builder.ins().atomic_load(types::I64, flags, at)
+        } else {
+            self.builder.ins().load(types::I64, flags, at, 0)
+        }
     }
 
     pub(super) fn store_fuel(&mut self, fuel: Value) {

@@ -10,7 +10,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::FunctionBody;
 
 use super::{Space, Symbol, Translator, budget, dispatch, signature};
-use crate::{CompileError, Options, module::Module, runtime::Runtime};
+use crate::{CompileError, Options, Target, module::Module, runtime::Runtime};
 
 /// One function ready for the code generator.
 pub struct Translated {
@@ -27,6 +27,8 @@ pub struct How {
     pub masks: bool,
     /// Constants are hidden.
     pub hides: bool,
+    /// For which machine.
+    pub target: Target,
 }
 
 /// What functions have called for that is no function of the module.
@@ -42,6 +44,7 @@ pub struct Made {
 pub struct Translation<'m, 'a> {
     module: &'m Module<'a>,
     masks: bool,
+    target: Target,
     isa: &'m dyn TargetIsa,
     context: FunctionBuilderContext,
     made: Made,
@@ -61,6 +64,7 @@ impl<'m, 'a> Translation<'m, 'a> {
         Self {
             module,
             masks: !options.author_trusted,
+            target: options.target,
             isa,
             context: FunctionBuilderContext::new(),
             made: Made::default(),
@@ -89,7 +93,7 @@ impl<'m, 'a> Translation<'m, 'a> {
 
     /// `symbol` as CLIF, with the author's constants hidden if it `hides` them.
     pub fn function(&mut self, symbol: Symbol, hides: bool) -> Result<Translated, CompileError> {
-        let how = How { masks: self.masks, hides };
+        let how = How { masks: self.masks, hides, target: self.target };
         let (module, body): (&Module<'_>, _) = match symbol {
             Symbol::Function(index) => {
                 (self.module, self.module.bodies.get(index as usize - self.module.imports.len()))

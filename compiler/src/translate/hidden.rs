@@ -3,8 +3,8 @@
 //! - Constants of the author, in a function whose code would have the bytes of a landing pad otherwise
 //!   (`emit/landing.rs`). Each is put together from halves of 16 bits and loaded whole, so that no
 //!   instruction holds more than two of the four bytes.
-//! - Operands of a division, so that the very value that is tested is the one that is divided by: the audit
-//!   wants to see that, and the optimiser likes to test what the value was made of instead.
+//! - Operands of a division that may fault, so that the very value that is tested is the one that is divided by: the
+//!   audit wants to see that, and the optimiser likes to test what the value was made of instead.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, Value, types};
 

@@ -41,7 +41,7 @@ use cranelift_codegen::ir::{self, FuncRef, InstBuilder, Signature, SourceLoc, Ty
 use cranelift_frontend::{FunctionBuilder, Variable};
 use wasmparser::{FunctionBody, Operator, ValType};
 
-use crate::{CompileError, module::Module};
+use crate::{CompileError, Target, module::Module};
 use functions::{How, Made};
 pub use functions::{Translated, Translation};
 use signature::{clif_type, signature};
@@ -61,6 +61,7 @@ struct Translator<'m, 'a, 'f> {
     module: &'m Module<'a>,
     /// Whether addresses are masked against speculation.
     masks: bool,
+    target: Target,
     hidden: hidden::Hidden,
     made: &'m mut Made,
     space: Space,
@@ -97,6 +98,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         Self {
             module,
             masks: how.masks,
+            target: how.target,
             hidden: hidden::Hidden { constants: how.hides, slot: None },
             made,
             space: Space::Guest,

@@ -39,7 +39,8 @@ impl Translator<'_, '_, '_> {
             }
             O::I32Clz | O::I64Clz => unary!(self, clz),
             O::I32Ctz | O::I64Ctz => unary!(self, ctz),
-            O::I32Popcnt | O::I64Popcnt => unary!(self, popcnt),
+            O::I32Popcnt | O::I64Popcnt if self.target.counts_bits() => unary!(self, popcnt),
+            O::I32Popcnt | O::I64Popcnt => self.count_bits(),
             O::I32Add | O::I64Add => binary!(self, iadd),
             O::I32Sub | O::I64Sub => binary!(self, isub),
             O::I32Mul | O::I64Mul => binary!(self, imul),
@@ -88,6 +89,32 @@ impl Translator<'_, '_, '_> {
         self.push(value);
     }
 
+    /// Sums of two bits each, of four, of eight; then all bytes at once, into the highest.
+    fn count_bits(&mut self) {
+        let x = self.pop();
+        let ty = self.builder.func.dfg.value_type(x);
+        let mut repeated = |byte: u8| {
+            let bits = u64::from_le_bytes([byte; 8]);
+            let bits = if ty == types::I32 { bits & u64::from(u32::MAX) } else { bits };
+            self.builder.ins().iconst(ty, bits as i64)
+        };
+        let (pairs, fours, eights, ones) = (repeated(0x55), repeated(0x33), repeated(0x0f), repeated(1));
+        let builder = &mut self.builder;
+        let half = builder.ins().ushr_imm_u(x, 1);
+        let half = builder.ins().band(half, pairs);
+        let sums = builder.ins().isub(x, half);
+        let high = builder.ins().ushr_imm_u(sums, 2);
+        let high = builder.ins().band(high, fours);
+        let low = builder.ins().band(sums, fours);
+        let sums = builder.ins().iadd(low, high);
+        let high = builder.ins().ushr_imm_u(sums, 4);
+        let sums = builder.ins().iadd(sums, high);
+        let sums = builder.ins().band(sums, eights);
+        let all = builder.ins().imul(sums, ones);
+        let value = builder.ins().ushr_imm_u(all, i64::from(ty.bits()) - 8);
+        self.push(value);
+    }
+
     /// The product of 128 bits: its low half, then its high one.
     fn multiply_wide(&mut self) {
         let (y, x) = (self.pop(), self.pop());
@@ -122,11 +149,12 @@ impl Translator<'_, '_, '_> {
         let ty = self.builder.func.dfg.value_type(x);
         let known = self.constant(y);
         let ones = if ty == types::I32 { i64::from(u32::MAX) } else { -1 };
-        let y = if known.is_some_and(|k| k != 0) { y } else { self.opaque(y) };
+        let faults = self.target.division_faults();
+        let y = if !faults || known.is_some_and(|k| k != 0) { y } else { self.opaque(y) };
         // The remainder of a division by -1 is 0; only the quotient can overflow. A constant zero is hidden,
         // so that the audit cannot tell it from -1.
         let overflows = signed && !remainder && known.is_none_or(|k| k == ones || k == 0);
-        let x = if overflows { self.opaque(x) } else { x };
+        let x = if faults && overflows { self.opaque(x) } else { x };
         if known.is_none_or(|k| k == 0) {
             let zero = self.builder.ins().iconst(ty, 0);
             let by_zero = self.builder.ins().icmp(IntCC::Equal, y, zero);

@@ -73,7 +73,7 @@ codes! {
     ReservedNotZero = "reserved-not-zero", EBADMSG, "a reserved field is not zero";
     UnknownFlag = "unknown-flag", EPROTO, "an unknown flag is set";
     UnknownHook = "unknown-hook", EOPNOTSUPP, "an unknown hook, or no hook at all";
-    BadEntry = "bad-entry", EBADMSG, "an entry is not the start of a function that begins with ENDBR64";
+    BadEntry = "bad-entry", EBADMSG, "an entry is not the start of a function that begins with a landing pad";
     BadFuel = "bad-fuel", EINVAL, "the fuel ceiling is zero or above the ABI's limit";
     BadMemory = "bad-memory", EINVAL, "the memory's limits contradict each other or the ABI's limit, or its slots are not its own";
     BadShadowSp = "bad-shadow-sp", EBADMSG, "the shadow-stack pointer is no slot";

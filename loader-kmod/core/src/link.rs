@@ -98,16 +98,15 @@ impl<'a> ParsedImage<'a> {
         space.rodata = space.alloc(Arena::Rodata, self.rodata.len())?;
         for r in self.relocations.iter() {
             let at = |code| Error::at(code, ".text", r.offset as usize);
-            let (target, addend) = match r.target {
-                Target::Symbol(symbol) => (space.platform.symbol(symbol).ok_or(at(Code::UnknownSymbol))?, -4),
-                Target::Rodata(addend) => (space.rodata.address, addend),
+            let target = match r.target {
+                Target::Symbol(symbol) => space.platform.symbol(symbol).ok_or(at(Code::UnknownSymbol))?,
+                Target::Rodata => space.rodata.address,
             };
-            let place = space.text.address.wrapping_add(u64::from(r.offset));
-            // both addresses are below 2^63 apart wherever the result fits 32 bits; i128 makes that plain
-            let value = i128::from(target) + i128::from(addend) - i128::from(place);
-            let value = i32::try_from(value).map_err(|_| at(Code::OutOfReach))?;
+            let target = target.checked_add_signed(r.addend).ok_or(at(Code::OutOfReach))?;
+            let place = space.text.address.checked_add(r.offset.into()).ok_or(at(Code::OutOfReach))?;
             let field = text.get_mut(r.offset as usize..).and_then(|t| t.first_chunk_mut::<4>());
-            *field.ok_or(at(Code::BadRelocation))? = value.to_le_bytes();
+            let field = field.ok_or(at(Code::BadRelocation))?;
+            *field = r.field.apply(*field, place, target).ok_or(at(Code::OutOfReach))?;
         }
         Ok(LinkedImage { space, text, rodata: self.rodata, text_sha256, meta: self.meta, tables: self.tables })
     }

@@ -21,8 +21,10 @@ const MODULE_SECTION: &[u8] = b".gnu.linkonce.this_module";
 const TEXT: &str = ".text";
 const RODATA: &str = ".rodata";
 const RELA_TEXT: &str = ".rela.text";
-/// ENDBR64, the first instruction of every entry.
+/// x86_64's landing pad: `endbr64`.
 const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+/// aarch64's landing pad: `bti c`.
+const BTI_C: [u8; 4] = [0x5f, 0x24, 0x03, 0xd5];
 
 /// A checked object.
 ///
@@ -216,7 +218,17 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
     Ok(m)
 }
 
-/// The entries are starts of functions, and their first instruction is ENDBR64 where the machine has it.
+/// What a function that the loader enters begins with, and what its offset is a multiple of; `None` for a machine
+/// without native code.
+const fn landing_pad(machine: u16) -> Option<([u8; 4], u32)> {
+    match machine {
+        o::EM_X86_64 => Some((ENDBR64, 1)),
+        o::EM_AARCH64 => Some((BTI_C, 4)),
+        _ => None,
+    }
+}
+
+/// The entries are starts of functions, and their first instruction is the machine's landing pad.
 fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error> {
     let entries = [
         ("entry_xdp", meta.entry_xdp),
@@ -230,8 +242,10 @@ fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error>
     let exports = tables.exports.iter().map(|e| ("exports", e.entry));
     for (name, offset) in entries.into_iter().filter(|(_, e)| *e != NONE).chain(exports) {
         let starts = tables.funcs.binary_search_by_key(&offset, |f| f.text_offset).is_ok();
-        let endbr = text.get(offset as usize..).is_some_and(|t| t.starts_with(&ENDBR64));
-        if !starts || (meta.machine == o::EM_X86_64 && !endbr) {
+        let here = text.get(offset as usize..);
+        let lands = landing_pad(meta.machine)
+            .is_some_and(|(pad, align)| offset.is_multiple_of(align) && here.is_some_and(|t| t.starts_with(&pad)));
+        if !starts || !lands {
             return Err(meta_error(Code::BadEntry, name));
         }
     }

@@ -70,7 +70,8 @@ pub trait Platform {
     /// ELF machine whose code this platform runs.
     const MACHINE: u16;
 
-    /// Takes `size` bytes of `arena`, 16-byte aligned, within 2 GiB of the other arena and of all symbols.
+    /// Takes `size` bytes of `arena`, 16-byte aligned, within reach of the other arena and of all symbols:
+    /// 2 GiB on x86_64; on aarch64 4 GiB of the other arena and 128 MiB of the symbols.
     ///
     /// # Errors
     /// ENOSPC when the arena is full.

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! `.rela.text`: two kinds of relocation, ascending, against allowed symbols only.
+//! `.rela.text`: few kinds of relocation a machine, ascending, against allowed symbols only. What is particular to a
+//! machine stands in `relocation/`.
 #![forbid(unsafe_code)]
 
+mod aarch64;
+mod x86_64;
+
+use core::ops::RangeInclusive;
+
 use wasmkc_abi::limits::MAX_RELOCATIONS;
-use wasmkc_abi::object::{R_X86_64_PC32, R_X86_64_PLT32};
+use wasmkc_abi::object::{EM_AARCH64, EM_X86_64};
 
 use crate::elf::{Elf, SHT_RELA, SHT_STRTAB, SHT_SYMTAB, Section, name_at, u16_at, u32_at, u64_at};
 use crate::error::{Code, Error};
@@ -14,23 +20,47 @@ use crate::tables::Tables;
 
 const SECTION: &str = ".rela.text";
 const ENTRY: usize = 24;
-/// Bytes that an instruction may have behind a 32-bit field: an immediate of at most four.
-const MAX_BEHIND: i64 = 4;
-/// Bytes of the largest constant.
-const MAX_CONSTANT: i64 = 8;
 const SYMBOL: usize = 24;
 const STT_SECTION: u8 = 3;
+/// Bytes of a field, on every machine.
+const FIELD: u64 = 4;
 
 /// Where a relocation points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A function of the loader.
     Symbol(Symbol),
-    /// `.rodata` plus this addend, seen from the field.
-    Rodata(i64),
+    /// `.rodata`.
+    Rodata,
 }
 
-/// A 32-bit field in `.text` that gets `target - its own address`.
+/// Which bits of four bytes of `.text` tell the target, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// x86_64: all of them, the distance from the field.
+    Distance32,
+    /// aarch64, `bl`: the distance in instructions.
+    Branch26,
+    /// aarch64, `adrp`: the distance in pages of 4 KiB.
+    Page21,
+    /// aarch64, `add`: the target's place in its page.
+    Low12,
+}
+
+impl Field {
+    /// The four bytes at `place` when they have to tell `target`; `None` if it is out of their reach.
+    #[must_use]
+    pub fn apply(self, bytes: [u8; 4], place: u64, target: u64) -> Option<[u8; 4]> {
+        match self {
+            Self::Distance32 => x86_64::distance32(place, target).map(i32::to_le_bytes),
+            Self::Branch26 => aarch64::branch26(u32::from_le_bytes(bytes), place, target).map(u32::to_le_bytes),
+            Self::Page21 => aarch64::page21(u32::from_le_bytes(bytes), place, target).map(u32::to_le_bytes),
+            Self::Low12 => Some(aarch64::low12(u32::from_le_bytes(bytes), target).to_le_bytes()),
+        }
+    }
+}
+
+/// A field in `.text` that gets to tell `target + addend`.
 ///
 /// # Invariants
 /// `offset + 4` lies within `.text`.
@@ -38,8 +68,40 @@ pub enum Target {
 pub struct Relocation {
     /// Offset of the field.
     pub offset: u32,
+    /// Its form.
+    pub field: Field,
     /// What it points at.
     pub target: Target,
+    /// Added to the target's address.
+    pub addend: i64,
+}
+
+/// What a relocation of one number may be.
+struct Kind {
+    field: Field,
+    /// Whether it points into `.rodata`; at a function of the loader otherwise.
+    rodata: bool,
+    addends: RangeInclusive<i64>,
+}
+
+/// The kind of number `number`, with `rodata` bytes of constants.
+fn kind(machine: u16, number: u32, rodata: i64) -> Option<Kind> {
+    match machine {
+        EM_X86_64 => x86_64::kind(number, rodata),
+        EM_AARCH64 => aarch64::kind(number, rodata),
+        _ => None,
+    }
+}
+
+/// Whether the bytes around the field of relocation `n` are those of an instruction that takes it. A field that has
+/// slipped, or a helper called where the code returns, is caught here; the rest is the audit's to prove.
+fn fits_instruction(machine: u16, text: &[u8], all: &[Relocation], n: usize, rodata: i64) -> bool {
+    let Some(this) = all.get(n) else { return false };
+    match machine {
+        EM_X86_64 => x86_64::fits_instruction(text, this, rodata),
+        EM_AARCH64 => aarch64::fits_instruction(text, all, n),
+        _ => false,
+    }
 }
 
 /// The table of symbols and their names.
@@ -85,6 +147,7 @@ pub(crate) fn parse(elf: &Elf<'_>, s: &Sections<'_>, tables: &Tables) -> Result<
         return Err(Error::in_section(Code::LimitExceeded, SECTION));
     }
     let symbols = Symbols::of(elf, &rela).ok_or(malformed)?;
+    let rodata = i64::try_from(s.rodata.map_or(0, |r| r.bytes.len())).map_err(|_| malformed)?;
     let mut list = List::with_capacity(count)?;
     let mut free_from = 0u64;
     for i in 0..count {
@@ -92,49 +155,31 @@ pub(crate) fn parse(elf: &Elf<'_>, s: &Sections<'_>, tables: &Tables) -> Result<
         let row = rela.bytes.get(at..).ok_or(malformed)?;
         let bad = Error::at(Code::BadRelocation, SECTION, at);
         let offset = u64_at(row, 0).ok_or(bad)?;
-        let end = offset.checked_add(4).ok_or(bad)?;
+        let end = offset.checked_add(FIELD).ok_or(bad)?;
         if offset < free_from || end > s.text.bytes.len() as u64 {
             return Err(bad);
         }
         free_from = end;
-        let target = target(row, &symbols, s, tables, bad)?;
-        let rodata_bytes = s.rodata.map_or(0, |r| r.bytes.len());
-        if !fits_instruction(s.text.bytes, offset, target, rodata_bytes) {
+        let kind = u32_at(row, 8).and_then(|number| kind(elf.machine(), number, rodata)).ok_or(bad)?;
+        let addend = u64_at(row, 16).ok_or(bad)?.cast_signed();
+        if !kind.addends.contains(&addend) {
             return Err(bad);
         }
-        list.push(Relocation { offset: u32::try_from(offset).map_err(|_| bad)?, target })?;
+        let referent = u32_at(row, 12).and_then(|index| symbols.get(index));
+        let target = target(&kind, referent.ok_or(Error { code: Code::BadSymbol, ..bad })?, s, tables, bad)?;
+        let offset = u32::try_from(offset).map_err(|_| bad)?;
+        list.push(Relocation { offset, field: kind.field, target, addend })?;
     }
-    Ok(list)
-}
-
-/// Whether the bytes before the field are those of an instruction that takes it: a jump to `wkc_ret`, a call of
-/// anything else, an address relative to the next instruction for data, which must not be read past its end.
-/// A field that has slipped by a byte, or a helper called where the code returns, is caught here; the rest is the
-/// audit's to prove.
-fn fits_instruction(text: &[u8], offset: u64, target: Target, rodata_bytes: usize) -> bool {
-    const JMP: u8 = 0xe9;
-    const CALL: u8 = 0xe8;
-    const LEA: u8 = 0x8d;
-    let byte = |back: usize| usize::try_from(offset).ok()?.checked_sub(back).and_then(|at| text.get(at)).copied();
-    match target {
-        Target::Symbol(Symbol::Ret) => byte(1) == Some(JMP),
-        Target::Symbol(_) => byte(1) == Some(CALL),
-        Target::Rodata(addend) => {
-            let last = i64::try_from(rodata_bytes).unwrap_or(0).saturating_sub(4 + MAX_CONSTANT);
-            // ModRM with mod 00 and r/m 101
-            byte(1).is_some_and(|modrm| modrm & 0xc7 == 0x05) && (byte(2) == Some(LEA) || addend <= last)
-        }
+    match (0..count).find(|n| !fits_instruction(elf.machine(), s.text.bytes, &list, *n, rodata)) {
+        Some(n) => Err(Error::at(Code::BadRelocation, SECTION, n.saturating_mul(ENTRY))),
+        None => Ok(list),
     }
 }
 
-fn target(row: &[u8], symbols: &Symbols<'_>, s: &Sections<'_>, tables: &Tables, bad: Error) -> Result<Target, Error> {
-    let kind = u32_at(row, 8).ok_or(bad)?;
-    let index = u32_at(row, 12).ok_or(bad)?;
-    let addend = u64_at(row, 16).ok_or(bad)?.cast_signed();
+fn target(kind: &Kind, referent: Referent<'_>, s: &Sections<'_>, tables: &Tables, bad: Error) -> Result<Target, Error> {
     let bad_symbol = Error { code: Code::BadSymbol, ..bad };
-    let referent = symbols.get(index).ok_or(bad_symbol)?;
-    match (kind, referent) {
-        (R_X86_64_PLT32, Referent::Undefined(name)) if addend == -4 => {
+    match (kind.rodata, referent) {
+        (false, Referent::Undefined(name)) => {
             let unknown = Error { code: Code::UnknownSymbol, ..bad };
             let symbol = Symbol::by_name(name).ok_or(unknown)?;
             match symbol {
@@ -142,16 +187,9 @@ fn target(row: &[u8], symbols: &Symbols<'_>, s: &Sections<'_>, tables: &Tables, 
                 _ => Ok(Target::Symbol(symbol)),
             }
         }
-        (R_X86_64_PC32, Referent::SectionStart(section)) => {
-            let rodata = s.rodata.filter(|r| r.index == section).ok_or(bad_symbol)?;
-            let end = i64::try_from(rodata.bytes.len()).map_err(|_| bad)?.saturating_sub(4);
-            if addend < -4 - MAX_BEHIND || addend > end {
-                return Err(bad);
-            }
-            Ok(Target::Rodata(addend))
+        (true, Referent::SectionStart(section)) => {
+            s.rodata.filter(|r| r.index == section).map(|_| Target::Rodata).ok_or(bad_symbol)
         }
-        (R_X86_64_PLT32 | R_X86_64_PC32, _) if addend != -4 => Err(bad),
-        (R_X86_64_PLT32 | R_X86_64_PC32, _) => Err(bad_symbol),
-        _ => Err(bad),
+        _ => Err(bad_symbol),
     }
 }

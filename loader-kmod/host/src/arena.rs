@@ -2,7 +2,7 @@
 //! Seam: executable memory by mmap, one mapping a program.
 //!
 //! ```text
-//! | thunks (RX) | .text (RX) | .rodata (R) |    all within 4 MiB, so every 32-bit displacement reaches
+//! | thunks (RX) | .text (RX) | .rodata (R) |    all within 4 MiB, so every displacement reaches
 //! ```
 //! Generated code calls the runtime through thunks, as the process's own functions may lie anywhere in its
 //! 64-bit address space. A page is writable or executable, never both.
@@ -12,17 +12,15 @@ use std::ptr::{self, NonNull};
 
 use sha2::{Digest, Sha256};
 use wasmkc_abi::limits::{MAX_RODATA_BYTES, MAX_TEXT_BYTES};
-use wasmkc_abi::object::EM_X86_64;
 use wasmkc_core::{Arena, Platform, Symbol};
 
+use crate::arch::{self, THUNK};
 use crate::entry;
 
 const PAGE: usize = 4096;
 const TEXT: usize = PAGE;
 const RODATA: usize = TEXT + MAX_TEXT_BYTES as usize;
 const SIZE: usize = RODATA + MAX_RODATA_BYTES as usize;
-/// Bytes a thunk takes.
-const THUNK: usize = 16;
 
 /// A reserved range of addresses, unmapped when dropped.
 ///
@@ -67,7 +65,12 @@ impl Mapping {
         let to = unsafe { self.base.add(offset) };
         // SAFETY: the target range is mapped and was just made writable; no reference to it exists anywhere.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
-        self.protect(first, len, protection)
+        self.protect(first, len, protection)?;
+        if protection & libc::PROT_EXEC != 0 {
+            // SAFETY: the range is mapped, and what may be executed may be read.
+            unsafe { arch::synchronise(to.as_ptr(), bytes.len()) };
+        }
+        Ok(())
     }
 
     fn protect(&self, first: usize, len: usize, protection: i32) -> Result<(), i32> {
@@ -92,19 +95,6 @@ pub struct Host {
     mapping: Option<Mapping>,
 }
 
-/// Code at thunk `symbol`. `wkc_ret` is not called but jumped to with a result in rax: it stands there itself.
-fn thunk(symbol: Symbol) -> Option<[u8; THUNK]> {
-    let mut code = [0xcc; THUNK];
-    if symbol == Symbol::Ret {
-        code[..2].copy_from_slice(&[0xc9, 0xc3]); // leave; ret
-        return Some(code);
-    }
-    code[..2].copy_from_slice(&[0x49, 0xbb]); // mov r11, address
-    code[2..10].copy_from_slice(&entry::address(symbol)?.to_le_bytes());
-    code[10..13].copy_from_slice(&[0x41, 0xff, 0xe3]); // jmp r11
-    Some(code)
-}
-
 /// Where the thunk of `symbol` is in the thunk page.
 fn thunk_offset(symbol: Symbol) -> Option<usize> {
     let offset = usize::try_from(symbol.index()).ok()?.checked_mul(THUNK)?;
@@ -115,11 +105,15 @@ impl Host {
     fn mapping(&mut self) -> Result<&Mapping, i32> {
         if self.mapping.is_none() {
             let mapping = Mapping::new()?;
-            let mut page = [0xcc; PAGE];
+            let mut page = [arch::FILL; PAGE];
             let helpers = wasmkc_abi::helper::HELPERS.iter().map(|h| Symbol::Helper(h.number));
             for symbol in [Symbol::Ret, Symbol::Trap, Symbol::Memmove, Symbol::Memset].into_iter().chain(helpers) {
-                let (Some(at), Some(code)) = (thunk_offset(symbol), thunk(symbol)) else { return Err(libc::ENOSYS) };
-                page[at..at + THUNK].copy_from_slice(&code);
+                let (Some(at), Some(address)) = (thunk_offset(symbol), entry::address(symbol)) else {
+                    return Err(libc::ENOSYS);
+                };
+                if let Some(code) = arch::thunk(symbol, address) {
+                    page[at..at + THUNK].copy_from_slice(&code);
+                }
             }
             mapping.write(0, &page, libc::PROT_READ | libc::PROT_EXEC)?;
             self.mapping = Some(mapping);
@@ -129,7 +123,7 @@ impl Host {
 }
 
 impl Platform for Host {
-    const MACHINE: u16 = EM_X86_64;
+    const MACHINE: u16 = arch::MACHINE;
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {
         let (offset, room) = match arena {
@@ -155,7 +149,7 @@ impl Platform for Host {
     }
 
     fn symbol(&mut self, symbol: Symbol) -> Option<u64> {
-        entry::address(symbol)?;
+        arch::thunk(symbol, entry::address(symbol)?)?;
         let offset = thunk_offset(symbol)?;
         self.mapping().ok().map(|m| m.address() + offset as u64)
     }

@@ -10,13 +10,16 @@
 //! Design principles:
 //! 1. What decides about an object or a packet is in `wasmkc-core` or done as the kernel's glue does it.
 //! 2. A program's code runs only after its signature was found good, or in the process that compiled it.
-//! 3. `unsafe` stands in `arena.rs`, `entry.rs`, `helpers.rs` and one call in `instance.rs`; all else forbids it.
+//! 3. `unsafe` stands in `arch/`, `arena.rs`, `entry.rs`, `helpers.rs` and one call in `instance.rs`; all else forbids it.
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
-#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
-compile_error!("generated code runs on x86_64 Linux only; Pulley bytecode for other machines is a later issue");
+#[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), target_os = "linux", target_endian = "little")))]
+compile_error!(
+    "generated code runs on Linux of x86_64 and aarch64 only; Pulley bytecode for other machines is a later issue"
+);
 
+mod arch;
 mod arena;
 mod entry;
 mod helpers;
@@ -25,6 +28,7 @@ mod program;
 mod report;
 mod runner;
 
+pub use arch::MACHINE;
 pub use helpers::{LOG_BURST, LOG_INTERVAL};
 pub use instance::{CallError, Called, Grant, Instance, StartError};
 pub use program::Program;

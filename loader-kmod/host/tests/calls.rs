@@ -2,16 +2,18 @@
 //! Exports called by name: arguments in, results out, state kept, traps told with their place.
 #![allow(missing_docs)]
 
+mod here;
+
 use wasmkc_abi::limits::STACK_CALL;
 use wasmkc_abi::trap::TrapCode;
-use wasmkc_compiler::{Options, compile};
+use wasmkc_compiler::compile;
 use wasmkc_host::{CallError, Called, Grant, Instance, Options as Run, Program, Runner, StartError};
 
 const GRANT: Grant = Grant { fuel: 10_000, stack: STACK_CALL };
 
 fn instance(wat: &str) -> Instance {
     let wasm = wat::parse_str(wat).expect("wat");
-    let object = compile(&wasm, &Options::default()).expect("compiles");
+    let object = compile(&wasm, &here::options()).expect("compiles");
     let program = Program::load_compiled_here(&object.bytes).expect("loads");
     Instance::new(&program).expect("starts")
 }

@@ -5,10 +5,11 @@
 
 #[path = "../../core/tests/common/mod.rs"]
 mod common;
+mod here;
 
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_abi::verdict::Verdict;
-use wasmkc_compiler::{Options as Build, compile};
+use wasmkc_compiler::compile;
 use wasmkc_core::elf::Elf;
 use wasmkc_host::{Options, Program, Runner};
 
@@ -64,7 +65,7 @@ const FILTER: &str = r#"
 
 fn object() -> Vec<u8> {
     let wasm = wat::parse_str(FILTER).unwrap();
-    compile(&wasm, &Build::default()).unwrap_or_else(|e| panic!("{e}")).bytes
+    compile(&wasm, &here::options()).unwrap_or_else(|e| panic!("{e}")).bytes
 }
 
 #[test]
@@ -135,7 +136,8 @@ fn fuel_is_the_same_for_the_same_packet() {
 
 /// Loads with a yes-saying verifier, and uses a program that loads, without running its code.
 fn load_and_use(elf: &[u8]) -> bool {
-    let Ok(program) = common::load(elf) else { return false };
+    type Here = common::OnMachine<{ wasmkc_host::MACHINE }>;
+    let Ok(program) = common::load_on(&Here::default(), elf) else { return false };
     let info = program.info();
     let mut instance = vec![0; info.instance_bytes as usize];
     let mut memory = vec![0; info.memory_max as usize * 65536];

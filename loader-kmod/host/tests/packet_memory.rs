@@ -5,6 +5,7 @@
 mod common;
 
 use common::{called, instance};
+
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_abi::verdict::Verdict;
 use wasmkc_compiler::{Options as Build, compile};
@@ -100,7 +101,7 @@ fn it_has_the_packets_bytes_and_bounds() {
         (10, 65529, Err(MemoryOutOfBounds)),
     ];
     for author_trusted in [false, true] {
-        let mut runner = runner(FILTER, &Build { author_trusted, ..Build::default() });
+        let mut runner = runner(FILTER, &Build { author_trusted, ..common::options() });
         for (what, at, expected) in cases {
             let outcome = runner.run(&mut packet(what, at, 40));
             let found = outcome.trap.map_or(Ok(outcome.verdict), Err);
@@ -111,7 +112,7 @@ fn it_has_the_packets_bytes_and_bounds() {
 
 #[test]
 fn what_is_written_is_in_the_packet() {
-    let mut runner = runner(FILTER, &Build::default());
+    let mut runner = runner(FILTER, &common::options());
     let mut after = |what, at| {
         let mut bytes = packet(what, at, 16);
         runner.run(&mut bytes);
@@ -125,7 +126,7 @@ fn what_is_written_is_in_the_packet() {
 
 #[test]
 fn an_empty_packet_has_no_byte() {
-    let mut runner = runner(FILTER, &Build::default());
+    let mut runner = runner(FILTER, &common::options());
     assert_eq!(runner.run(&mut Vec::new()).trap, Some(TrapCode::PacketOutOfBounds));
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
-//! Hand-assembled objects, loaded by the core and run as machine code: verdicts, traps, fuel, policies.
+//! Objects assembled by hand for x86_64, loaded by the core and run as machine code: verdicts, traps, fuel, policies.
 #![allow(missing_docs)]
+#![cfg(target_arch = "x86_64")]
 
 #[path = "../../core/tests/common/mod.rs"]
 mod common;

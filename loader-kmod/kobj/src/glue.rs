@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The kernel as the core's platform: one safe method for each function of the C glue.
 
-use wasmkc_abi::object::EM_X86_64;
+use wasmkc_abi::object;
 use wasmkc_core::{Arena, Platform, Symbol};
 
 unsafe extern "C" {
@@ -39,7 +39,13 @@ pub fn verify(data: &[u8], signature: &[u8]) -> Result<(), i32> {
 }
 
 impl Platform for Kernel {
-    const MACHINE: u16 = EM_X86_64;
+    const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
+        object::EM_X86_64
+    } else if cfg!(target_arch = "aarch64") {
+        object::EM_AARCH64
+    } else {
+        panic!("no machine that native code is made for")
+    };
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {
         let mut address = 0;

@@ -9,13 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
-use wasmkc_tests::spec::{
-    emit,
-    kernel::Kernel,
-    report::Report,
-    selection::{Selection, run_plans},
-};
+use clap::Parser;
+use wasmkc_compiler::Target;
+use wasmkc_tests::spec::{emit, report::Report, selection::Selection};
+#[cfg(feature = "kernel")]
+use wasmkc_tests::spec::{kernel::Kernel, selection::run_plans};
 
 /// Runs the official WebAssembly suite.
 #[derive(Debug, Parser)]
@@ -42,13 +40,18 @@ struct Args {
     /// Write plans and unsigned objects there, instead of running them
     #[arg(long, value_name = "DIR", requires = "keys")]
     emit: Option<PathBuf>,
+    /// Machine of these objects (those that the audit cannot judge are for tests in a VM, and for nothing else)
+    #[arg(long, value_name = "NAME", requires = "emit", default_value = "x86_64")]
+    target: String,
     /// File of the objects' keys, written by --emit, read by --check
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
     /// Carry out the plans there
+    #[cfg(feature = "kernel")]
     #[arg(long, value_name = "DIR", requires = "engine")]
     run_plan: Option<PathBuf>,
     /// Engine that carries out plans
+    #[cfg(feature = "kernel")]
     #[arg(long)]
     engine: Option<PlanEngine>,
     /// Number that passes through all objects
@@ -59,7 +62,8 @@ struct Args {
     check: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[cfg(feature = "kernel")]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum PlanEngine {
     /// The kernel module, through /dev/wasmkc
     Kernel,
@@ -82,31 +86,34 @@ fn start(args: &Args) -> Result<bool, Box<dyn Error>> {
         return check(answer, args.nonce, &std::fs::read_to_string(keys)?);
     }
     let begun = Instant::now();
-    let report = match (&args.run_plan, args.engine) {
-        (Some(dir), Some(PlanEngine::Kernel)) => {
-            let (report, answer) = run_plans(&mut Kernel::open()?, "KERNEL", dir, args.nonce)?;
-            eprintln!("nonce {} answer {answer}", args.nonce);
-            report
-        }
-        _ => {
-            let selection = Selection { suites: args.suite.clone(), files: args.file.clone() };
-            if selection.scripts().is_empty() {
-                return Err("no script of that name is in these suites".into());
-            }
-            if let (Some(dir), Some(keys)) = (&args.emit, &args.keys) {
-                std::fs::write(keys, selection.emit(dir)?)?;
-                return Ok(true);
-            }
-            selection.on_host()
-        }
-    };
+    #[cfg(feature = "kernel")]
+    if let (Some(dir), Some(PlanEngine::Kernel)) = (&args.run_plan, args.engine) {
+        let (report, answer) = run_plans(&mut Kernel::open()?, "KERNEL", dir, args.nonce)?;
+        eprintln!("nonce {} answer {answer}", args.nonce);
+        return tell(args, &report, begun);
+    }
+    let selection = Selection { suites: args.suite.clone(), files: args.file.clone() };
+    if selection.scripts().is_empty() {
+        return Err("no script of that name is in these suites".into());
+    }
+    if let (Some(dir), Some(keys)) = (&args.emit, &args.keys) {
+        let target = Target::by_name(&args.target);
+        let target = target.ok_or_else(|| format!("there is no target `{}`", args.target))?;
+        std::fs::write(keys, selection.emit(dir, target)?)?;
+        return Ok(true);
+    }
+    tell(args, &selection.on_host(), begun)
+}
+
+/// Prints what came of it; whether it is good.
+fn tell(args: &Args, report: &Report, begun: Instant) -> Result<bool, Box<dyn Error>> {
     if args.counts {
         for script in &report.scripts {
             println!("{}", script.counts_line());
         }
         return Ok(true);
     }
-    print(args, &report)?;
+    print(args, report)?;
     eprintln!("took {:.1} s", begun.elapsed().as_secs_f64());
     Ok(report.is_good())
 }

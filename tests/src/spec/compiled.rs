@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use wasmkc_abi::limits::{FUEL_MAX, MAX_MEMORY_PAGES};
-use wasmkc_compiler::{Blame, CompileError, Options};
+use wasmkc_compiler::{Blame, CompileError, Options, Target};
 
 use super::{
     link::Linker,
@@ -34,10 +34,11 @@ pub enum Group {
     Refused(Status),
 }
 
-/// Compiles every group; gives the objects, and for each instance what became of its group. `key` gives the keys.
+/// Compiles every group for `target`; gives the objects, and for each instance what became of its group. `key` gives the keys.
 pub fn compile(
     linker: &Linker,
     needs: &Needs,
+    target: Target,
     key: &mut dyn FnMut() -> u64,
 ) -> (Vec<Object>, HashMap<usize, Rc<Group>>) {
     let (mut objects, mut of) = (Vec::new(), HashMap::new());
@@ -48,12 +49,13 @@ pub fn compile(
         let alone = own.len() == 1 && linker.instances[*first].resolved.grown.is_empty();
         let start = if alone && !needs.trapping.contains(first) { Start::AtOnce } else { Start::ByCalls };
         let key = key();
+        let object = |start| object(linker, &members, start, &wanted, target, key);
         let made = match start {
-            Start::ByCalls if alone => match object(linker, &members, Start::AtOnce, &wanted, key) {
+            Start::ByCalls if alone => match object(Start::AtOnce) {
                 Err(Group::TrapsBefore(e)) => Err(Group::TrapsBefore(e)),
-                _ => object(linker, &members, start, &wanted, key),
+                _ => object(start),
             },
-            _ => object(linker, &members, start, &wanted, key),
+            _ => object(start),
         };
         let group = Rc::new(made.map_or_else(
             |group| group,
@@ -68,10 +70,20 @@ pub fn compile(
 }
 
 /// Merges and compiles `members`.
-fn object(linker: &Linker, members: &[usize], start: Start, wanted: &[Wanted], key: u64) -> Result<Vec<u8>, Group> {
+fn object(
+    linker: &Linker,
+    members: &[usize],
+    start: Start,
+    wanted: &[Wanted],
+    target: Target,
+    key: u64,
+) -> Result<Vec<u8>, Group> {
     let wasm = merge(linker, members, start, wanted, key)
         .map_err(|e| Group::Refused(refused(linker, members, &format!("cannot be merged: {e}"))))?;
-    let options = Options { fuel: FUEL_MAX, max_memory_pages: Some(MAX_MEMORY_PAGES), ..Options::default() };
+    // The audit cannot judge the other targets' code: what the code does is what is tested here.
+    let unaudited = target != Target::X86_64;
+    let max_memory_pages = Some(MAX_MEMORY_PAGES);
+    let options = Options { fuel: FUEL_MAX, max_memory_pages, target, unaudited, ..Options::default() };
     match wasmkc_compiler::compile(&wasm, &options) {
         Ok(object) => Ok(object.bytes),
         Err(e @ CompileError::SegmentOutOfBounds { .. }) => Err(Group::TrapsBefore(e)),

@@ -1,7 +1,8 @@
 //! The engine in this process: the loader's core, linker and code bytes in user space.
 
 use wasmkc_abi::limits::{FUEL_CALL_MAX, STACK_CALL_MAX};
-use wasmkc_host::{CallError, Grant, Instance, Program};
+use wasmkc_compiler::Target;
+use wasmkc_host::{CallError, Grant, Instance, MACHINE, Program};
 
 use super::{
     plan::Plan,
@@ -10,6 +11,18 @@ use super::{
 
 /// What a call may use: as much as the kernel gives at most.
 const GRANT: Grant = Grant { fuel: FUEL_CALL_MAX, stack: STACK_CALL_MAX };
+
+/// What the engine is called in reports.
+pub const NAME: &str = if cfg!(target_arch = "x86_64") { "HOST" } else { "HOST-AARCH64" };
+
+/// The target whose code this process runs.
+///
+/// # Panics
+/// If the loader's host runs on a machine that the compiler does not know.
+#[must_use]
+pub fn target() -> Target {
+    Target::by_machine(MACHINE).expect("the compiler knows the machines that the loader's host runs on")
+}
 
 /// This process.
 #[derive(Clone, Copy, Debug, Default)]

@@ -20,6 +20,7 @@ pub mod compiled;
 pub mod emit;
 pub mod expected;
 pub mod host;
+#[cfg(feature = "kernel")]
 pub mod kernel;
 pub mod link;
 pub mod merge;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use wasmkc_compiler::{CompileError, Standard, validate};
+use wasmkc_compiler::{CompileError, Standard, Target, validate};
 
 use super::{
     compiled::{self, Group, Needs},
@@ -19,14 +19,14 @@ use super::{
     tally::Status,
 };
 
-/// Plans the script `text`, whose modules keep to `standard`; `key` gives the objects' keys.
+/// Plans the script `text`, whose modules keep to `standard`, for `target`; `key` gives the objects' keys.
 ///
 /// # Errors
 /// What the script's parser has against it.
-pub fn plan(text: &str, standard: Standard, key: &mut dyn FnMut() -> u64) -> Result<Plan, String> {
+pub fn plan(text: &str, standard: Standard, target: Target, key: &mut dyn FnMut() -> u64) -> Result<Plan, String> {
     let mut planner = Planner::new(standard);
     let cases: Vec<_> = script::cases(text)?.into_iter().filter_map(|case| planner.case(case)).collect();
-    let (objects, groups) = compiled::compile(&planner.linker, &needs(&cases), key);
+    let (objects, groups) = compiled::compile(&planner.linker, &needs(&cases), target, key);
     let cases = cases
         .into_iter()
         .map(|(line, kind, linked)| Planned { line, kind: kind.to_owned(), step: planner.step(linked, &groups) })

@@ -6,13 +6,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use wasmkc_compiler::Standard;
+use wasmkc_compiler::{Standard, Target};
 
 use super::{
     chain::Chain,
     emit,
     expected::{Counts, Key, expected},
-    host::Host,
+    host::{self, Host},
     plan::{Plan, Planned, Step},
     planner,
     report::{Report, Script},
@@ -42,15 +42,15 @@ impl Selection {
         scripts.filter(|((_, file), ..)| wanted(&self.files, file)).collect()
     }
 
-    /// Writes plans and objects to `dir`; gives the keys of all objects.
+    /// Writes plans and objects for `target` to `dir`; gives the keys of all objects.
     ///
     /// # Errors
     /// The file system's.
-    pub fn emit(&self, dir: &Path) -> io::Result<String> {
+    pub fn emit(&self, dir: &Path, target: Target) -> io::Result<String> {
         let mut plans = BTreeMap::new();
         std::fs::create_dir_all(dir)?;
         for (key, text, standard) in self.scripts() {
-            let plan = planned(text, standard);
+            let plan = planned(text, standard, target);
             emit::write(dir, &key, &plan)?;
             plans.insert(format!("{}_{}.plan", key.0, key.1), emit::keys(&plan));
         }
@@ -77,15 +77,15 @@ impl Selection {
         let mut scripts = done.into_inner().expect("no thread panics with it");
         let order: Vec<Key> = self.scripts().into_iter().map(|(key, ..)| key).collect();
         scripts.sort_by_key(|script: &Script| order.iter().position(|key| *key == script.key));
-        Report::new("HOST", scripts, &expected())
+        Report::new(host::NAME, scripts, &expected())
     }
 }
 
-/// The plan of a script; one that cannot be read is a plan with a failure.
+/// The plan of a script for `target`; one that cannot be read is a plan with a failure.
 #[must_use]
-pub fn planned(text: &str, standard: Standard) -> Plan {
+pub fn planned(text: &str, standard: Standard, target: Target) -> Plan {
     let mut keys = fastrand::Rng::new();
-    planner::plan(text, standard, &mut || keys.u64(..)).unwrap_or_else(|e| Plan {
+    planner::plan(text, standard, target, &mut || keys.u64(..)).unwrap_or_else(|e| Plan {
         cases: vec![Planned {
             line: 1,
             kind: "script".to_owned(),
@@ -99,7 +99,7 @@ pub fn planned(text: &str, standard: Standard) -> Plan {
 #[must_use]
 pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
     let begun = Instant::now();
-    let plan = planned(text, standard);
+    let plan = planned(text, standard, host::target());
     let statuses = run::run(&mut Host, &plan, &mut Chain::new(fastrand::u64(..)));
     Script::new(key, &plan.cases, statuses, begun.elapsed())
 }
@@ -109,7 +109,7 @@ pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
 pub fn alone(name: &str, text: &str, counts: Counts) -> Report {
     let key = ("own".to_owned(), name.to_owned());
     Report::new(
-        "HOST",
+        host::NAME,
         vec![script_on_host(key.clone(), text, Standard::V3)],
         &std::iter::once((key, counts)).collect(),
     )

@@ -11,7 +11,8 @@ use crate::sign::{check, read_cert};
 use std::path::Path;
 use std::time::Instant;
 use wasmkc_abi::limits::{FUEL_DEFAULT, FUEL_MAX, MAX_OBJECT_BYTES};
-use wasmkc_host::{AfterTrap, Options, Program, Runner};
+use wasmkc_compiler::Target;
+use wasmkc_host::{AfterTrap, MACHINE, Options, Program, Runner};
 
 /// `EKEYREJECTED`: what the host is told when our own check has failed; the reason is kept here.
 const REJECTED: i32 = 129;
@@ -100,7 +101,10 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
 }
 
 fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
+    let target =
+        Target::by_machine(MACHINE).ok_or_else(|| Error::new("the compiler makes no code for this machine"))?;
     let options = wasmkc_compiler::Options {
+        target,
         author_trusted: args.author == Some(Author::Trusted),
         fuel: args.traps.fuel.unwrap_or(FUEL_DEFAULT).min(FUEL_MAX),
         ..wasmkc_compiler::Options::default()

@@ -301,21 +301,23 @@ pub struct Account {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct TestPlatform(pub Arc<Mutex<Account>>);
+pub struct OnMachine<const MACHINE: u16>(pub Arc<Mutex<Account>>);
+
+pub type TestPlatform = OnMachine<{ o::EM_X86_64 }>;
 
 pub const TEXT_BASE: u64 = 0x7f00_0000_0000;
 pub const RODATA_BASE: u64 = 0x7f00_0010_0000;
 pub const SYMBOL_BASE: u64 = 0x7f00_0020_0000;
 
-impl TestPlatform {
+impl<const MACHINE: u16> OnMachine<MACHINE> {
     fn step(account: &mut Account) -> Result<(), i32> {
         account.calls += 1;
         if account.fail_at == Some(account.calls - 1) { Err(28) } else { Ok(()) }
     }
 }
 
-impl Platform for TestPlatform {
-    const MACHINE: u16 = o::EM_X86_64;
+impl<const MACHINE: u16> Platform for OnMachine<MACHINE> {
+    const MACHINE: u16 = MACHINE;
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {
         let mut a = self.0.lock().unwrap();
@@ -357,7 +359,14 @@ impl Platform for TestPlatform {
 
 /// Loads with a verifier that says yes, and checks that nothing stays taken afterwards.
 pub fn load(elf: &[u8]) -> Result<Program<TestPlatform>, Error> {
-    let platform = TestPlatform::default();
+    load_on(&TestPlatform::default(), elf)
+}
+
+/// The same on any machine.
+pub fn load_on<const MACHINE: u16>(
+    platform: &OnMachine<MACHINE>,
+    elf: &[u8],
+) -> Result<Program<OnMachine<MACHINE>>, Error> {
     let loaded = wasmkc_core::load(|_, _| Ok(()), platform.clone(), &signed(elf));
     if loaded.is_err() {
         assert!(platform.0.lock().unwrap().blocks.is_empty(), "a failed load kept arena space");

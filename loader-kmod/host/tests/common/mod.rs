@@ -2,6 +2,10 @@
 //! An instance of a module's text, and what its calls give.
 #![allow(missing_docs, dead_code)]
 
+#[path = "../here/mod.rs"]
+mod here;
+
+pub use here::options;
 use wasmkc_abi::limits::STACK_CALL;
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_compiler::{Options, compile};
@@ -11,7 +15,7 @@ pub const GRANT: Grant = Grant { fuel: 10_000, stack: STACK_CALL };
 
 /// Compiles, loads and starts it.
 pub fn instance(wat: &str) -> Instance {
-    instance_by(wat, &Options::default())
+    instance_by(wat, &options())
 }
 
 pub fn instance_by(wat: &str, options: &Options) -> Instance {

@@ -81,7 +81,7 @@ fn mark(steps: &mut BTreeMap<u32, Step>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Fixup, LineRow, Target, TrapSite},
+        super::super::{Field, Fixup, LineRow, Target, TrapSite},
         *,
     };
     use crate::translate::Symbol;
@@ -93,7 +93,12 @@ mod tests {
             // 0: je 0xd; 6: ud2; 8: jmp 6 (dead); d: call; 12: ud2
             code: vec![0x0f, 0x84, 7, 0, 0, 0, 0x0f, 0x0b, 0xe9, 0xf9, 0xff, 0xff, 0xff, 0xe8, 0, 0, 0, 0, 0x0f, 0x0b],
             constants: vec![],
-            fixups: vec![Fixup { at: 0xe, target: Target::Symbol(Symbol::Trap(1)), addend: -4 }],
+            fixups: vec![Fixup {
+                at: 0xe,
+                field: Field::Distance32,
+                target: Target::Symbol(Symbol::Trap(1)),
+                addend: -4,
+            }],
             traps: vec![TrapSite { site: 0x12, wasm_offset: 1, code: 1 }],
             lines: vec![LineRow { at: 8, wasm_offset: 1 }],
             stack: 16,

@@ -87,14 +87,15 @@ fn gives_back(i: &Instruction) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Compiled, Fixup},
+        super::{Compiled, Field, Fixup},
         *,
     };
     use crate::translate::Symbol;
 
     /// A function of this code with a tail call at `call`.
     fn replaced(code: &[u8], call: u32) -> Result<Compiled, String> {
-        let fixup = Fixup { at: call + 1, target: Target::Tail(Symbol::Function(7)), addend: -4 };
+        let fixup =
+            Fixup { at: call + 1, field: Field::Distance32, target: Target::Tail(Symbol::Function(7)), addend: -4 };
         let symbol = Symbol::Function(0);
         let (code, constants, traps, lines) = (code.to_vec(), vec![], vec![], vec![]);
         let mut out = Compiled { symbol, code, constants, fixups: vec![fixup], traps, lines, stack: 16 };
@@ -110,7 +111,10 @@ mod tests {
         let out = replaced(&TAIL, 0).expect("replaced");
         let jump = [0x90, 0x48, 0x8b, 0x1c, 0x24, 0x48, 0x83, 0xc4, 16, 0x48, 0x89, 0xec, 0x5d, 0xe9, 0, 0, 0, 0];
         assert_eq!(out.code, jump);
-        assert!(matches!(out.fixups[..], [Fixup { at: 14, target: Target::Symbol(Symbol::Function(7)), addend: -4 }]));
+        assert!(matches!(
+            out.fixups[..],
+            [Fixup { at: 14, target: Target::Symbol(Symbol::Function(7)), addend: -4, .. }]
+        ));
     }
 
     #[test]

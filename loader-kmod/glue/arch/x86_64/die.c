@@ -15,6 +15,10 @@
 #include <linux/uaccess.h>
 #include "wasmkc.h"
 
+/* entry.S */
+void wkc_recover(void);			/* entered from here only */
+void wkc_left(void);			/* where wkc_enter's call returns to */
+
 /* Frames that generated code can have: the largest stack that is granted, 16 bytes for the smallest frame. */
 #define MAX_FRAMES (WKC_STACK_CALL_MAX / 16)
 

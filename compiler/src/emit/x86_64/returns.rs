@@ -9,7 +9,7 @@
 
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Mnemonic};
 
-use super::{Compiled, Fixup, Target};
+use super::{Compiled, Field, Fixup, Target};
 use crate::translate::Symbol;
 
 /// `mov rsp, rbp; pop rbp; ret`.
@@ -47,7 +47,12 @@ pub fn replace(out: &mut Compiled) -> Result<(), String> {
         }
         out.code[at] = JMP_REL32;
         out.code[at + 1..at + EPILOGUE.len()].fill(0);
-        out.fixups.push(Fixup { at: at as u32 + 1, target: Target::Symbol(Symbol::Ret), addend: -4 });
+        out.fixups.push(Fixup {
+            at: at as u32 + 1,
+            field: Field::Distance32,
+            target: Target::Symbol(Symbol::Ret),
+            addend: -4,
+        });
     }
     let returns = |i: &iced_x86::Instruction| matches!(i.mnemonic(), Mnemonic::Ret | Mnemonic::Retf | Mnemonic::Iretq);
     match Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE).iter().find(returns) {

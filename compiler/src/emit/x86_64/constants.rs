@@ -13,7 +13,7 @@ use std::collections::HashSet;
 
 use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction};
 
-use super::{Compiled, Fixup, Target};
+use super::{Compiled, Field, Fixup, Target};
 
 /// Moves the pool to `constants` and makes a fixup of each reference.
 pub fn separate(out: &mut Compiled) -> Result<(), String> {
@@ -68,7 +68,12 @@ pub fn separate(out: &mut Compiled) -> Result<(), String> {
     for (field, next, target) in references {
         let addend = -(next as i64 - i64::from(field));
         out.code[field as usize..field as usize + 4].fill(0);
-        out.fixups.push(Fixup { at: field, target: Target::Constant((target - start) as u32), addend });
+        out.fixups.push(Fixup {
+            at: field,
+            field: Field::Distance32,
+            target: Target::Constant((target - start) as u32),
+            addend,
+        });
     }
     Ok(())
 }

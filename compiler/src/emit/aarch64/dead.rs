@@ -1,0 +1,154 @@
+//! Drops what is never executed, so that every byte of a function means something to the audit.
+//!
+//! - The code generator's own checks of divisions. The translator has tested the operands before and left through the
+//!   trap exit, and the machine's division faults on nothing, so the branches to these `udf` are dropped, and then
+//!   the `udf` themselves. What is left of that instruction stands only behind calls that never return.
+//! - Jumps that only jump on, which the code generator threads and leaves behind where it cannot take them back.
+
+use std::collections::HashSet;
+
+use super::{
+    Compiled,
+    word::{Flow, WORD, flow, redirected},
+    words,
+};
+
+/// What is kept of a function, by instruction.
+struct Kept {
+    reached: Vec<bool>,
+    /// Branches that are dropped although they are reached.
+    own: Vec<bool>,
+}
+
+impl Kept {
+    fn keeps(&self, at: usize) -> bool {
+        self.reached[at] && !self.own[at]
+    }
+}
+
+/// Moves what is reached together; `own_checks` are the offsets of the `udf` of the code generator's checks.
+pub fn remove(out: &mut Compiled, own_checks: &HashSet<u32>) -> Result<(), String> {
+    let flows: Vec<Flow> = words(&out.code).map(|(at, word)| flow(word, at)).collect::<Result<_, _>>()?;
+    let kept = mark(&flows, own_checks)?;
+    if (0..flows.len()).all(|n| kept.keeps(n)) {
+        return Ok(());
+    }
+    // Where each instruction goes; a dropped one's place is that of the next kept one.
+    let mut moved = Vec::with_capacity(flows.len() + 1);
+    let mut end = 0u32;
+    for n in 0..flows.len() {
+        moved.push(end);
+        end += if kept.keeps(n) { WORD } else { 0 };
+    }
+    moved.push(end);
+    let place = |at: u32| moved[(at / WORD) as usize];
+    let keeps = |at: u32| kept.keeps((at / WORD) as usize);
+    let mut code = Vec::with_capacity(end as usize);
+    for (at, word) in words(&out.code).filter(|(at, _)| keeps(*at)) {
+        let word = match flows[(at / WORD) as usize] {
+            Flow::Jump(to) | Flow::Branch(to) => redirected(word, i64::from(place(to)) - i64::from(place(at)))?,
+            _ => word,
+        };
+        code.extend_from_slice(&word.to_le_bytes());
+    }
+    // What points at a dropped instruction goes, but for lines, which are where the next instruction is.
+    out.fixups.retain(|f| keeps(f.at));
+    out.traps.retain(|t| keeps(t.site - WORD));
+    out.fixups.iter_mut().for_each(|f| f.at = place(f.at));
+    out.traps.iter_mut().for_each(|t| t.site = place(t.site - WORD) + WORD);
+    out.lines.iter_mut().for_each(|line| line.at = place(line.at));
+    out.code = code;
+    Ok(())
+}
+
+fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Kept, String> {
+    let mut kept = Kept { reached: vec![false; flows.len()], own: vec![false; flows.len()] };
+    let mut work = vec![0];
+    while let Some(at) = work.pop() {
+        let n = (at / WORD) as usize;
+        let flow = flows.get(n).filter(|_| at.is_multiple_of(WORD));
+        let flow = flow.ok_or_else(|| format!("control leads to {at:#x}, where nothing starts"))?;
+        if std::mem::replace(&mut kept.reached[n], true) {
+            continue;
+        }
+        match *flow {
+            Flow::Next => work.push(at + WORD),
+            Flow::Jump(to) => work.push(to),
+            Flow::Branch(to) if own_checks.contains(&to) => {
+                kept.own[n] = true;
+                work.push(at + WORD);
+            }
+            Flow::Branch(to) => work.extend([to, at + WORD]),
+            Flow::Stop if own_checks.contains(&at) => return Err(format!("control runs into the check at {at:#x}")),
+            Flow::Return | Flow::Stop => {}
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::super::{Field, Fixup, LineRow, Target, TrapSite},
+        *,
+    };
+    use crate::translate::Symbol;
+
+    const NOP: u32 = 0xd503_201f;
+    const RET: u32 = 0xd65f_03c0;
+    const UDF: u32 = 0xc11f;
+
+    fn function(words: &[u32]) -> Compiled {
+        Compiled {
+            symbol: Symbol::Function(0),
+            code: words.iter().flat_map(|w| w.to_le_bytes()).collect(),
+            constants: vec![],
+            fixups: vec![],
+            traps: vec![],
+            lines: vec![],
+            stack: 16,
+        }
+    }
+
+    fn code(out: &Compiled) -> Vec<u32> {
+        words(&out.code).map(|(_, word)| word).collect()
+    }
+
+    #[test]
+    fn a_dead_jump_goes_and_the_rest_moves() {
+        // 0: cbz x0, 12; 4: ret; 8: b 4 (dead); 12: bl; 16: udf
+        let mut out = function(&[0xb400_0060, RET, 0x17ff_ffff, 0x9400_0000, UDF]);
+        let target = Target::Symbol(Symbol::Trap(1));
+        out.fixups = vec![Fixup { at: 12, field: Field::Branch26, target, addend: 0 }];
+        out.traps = vec![TrapSite { site: 16, wasm_offset: 1, code: 1 }];
+        out.lines = vec![LineRow { at: 8, wasm_offset: 1 }];
+        remove(&mut out, &HashSet::new()).expect("removed");
+        assert_eq!(code(&out), [0xb400_0040, RET, 0x9400_0000, UDF]);
+        assert_eq!((out.fixups[0].at, out.traps[0].site, out.lines[0].at), (8, 12, 8));
+    }
+
+    #[test]
+    fn the_generators_checks_go_with_their_branches() {
+        // 0: cbz x1, 20; 4: nop; 8: b.vs 24; 12: nop; 16: ret; 20, 24: udf
+        let mut out = function(&[0xb400_00a1, NOP, 0x5400_0086, NOP, RET, UDF, UDF]);
+        out.lines = vec![LineRow { at: 8, wasm_offset: 1 }];
+        remove(&mut out, &HashSet::from([20, 24])).expect("removed");
+        assert_eq!(code(&out), [NOP, NOP, RET]);
+        assert_eq!(out.lines[0].at, 4);
+    }
+
+    #[test]
+    fn a_check_that_control_runs_into_is_no_check() {
+        let mut out = function(&[NOP, UDF]);
+        assert!(remove(&mut out, &HashSet::from([4])).is_err_and(|e| e.contains("runs into")));
+        assert!(remove(&mut function(&[NOP]), &HashSet::new()).is_err_and(|e| e.contains("nothing starts")));
+    }
+
+    #[test]
+    fn what_is_whole_stays_as_it_is() {
+        let words = [0xb400_0040, RET, NOP, RET];
+        let mut out = function(&words);
+        remove(&mut out, &HashSet::new()).expect("nothing to do");
+        assert_eq!(code(&out), words);
+    }
+}

@@ -1,0 +1,33 @@
+//! x86_64: what the code generator's bytes need before they are placed.
+//!
+//! ```text
+//! constants  cuts the constant pool off the code's end
+//! dead       drops instructions that nothing reaches
+//! tails      turns calls that end a function into jumps
+//! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
+//! landing    finds bytes of endbr64 that are no entry's
+//! ```
+
+mod constants;
+mod dead;
+mod landing;
+mod returns;
+mod tails;
+
+use super::{Compiled, Field, Fixup, Target, prepend};
+pub use landing::stray;
+
+/// `endbr64`.
+const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
+
+/// All passes, in order; `entered` says whether the loader enters the function.
+pub fn finish(out: &mut Compiled, entered: bool) -> Result<(), String> {
+    constants::separate(out)?;
+    dead::remove(out)?;
+    tails::replace(out)?;
+    returns::replace(out)?;
+    if entered {
+        prepend(out, &ENDBR);
+    }
+    Ok(())
+}

@@ -1,0 +1,35 @@
+# shellcheck shell=sh disable=SC2034,SC2154
+# Where things are for the machine and the kernel in the VM, and how objects for it are made. Sourced by prepare.sh and
+# plant.sh, which set sign_file and wasmkc.
+
+# on MACHINE KERNEL: sets machine, out, kmod, wxwalk, programs (those that run in the VM) and cross (its tools' prefix).
+on() {
+	machine=$1
+	suffix=
+	[ "$1/$2" = x86_64/6.12 ] || suffix=-$1-$2
+	out=build/scenarios$suffix kmod=build/kmod$suffix wxwalk=build/wxwalk$suffix
+	programs=build/bin cross=
+	[ "$1" = "$(uname -m)" ] || programs=build/bin-$1 cross=$1-linux-gnu-
+}
+
+# unsigned WASM OBJECT --name NAME [--fuel N]: an object for the machine. What the audit does not know yet is compiled
+# without it, by a program of the tests.
+unsigned() {
+	wasm=$1 object=$2
+	shift 2
+	case $machine in
+	x86_64) $wasmkc build "$wasm" -o "$object" "$@" >/dev/null ;;
+	*) build/bin/wkc-unaudited "$machine" "$wasm" "$object" "$@" ;;
+	esac
+}
+
+# signed KEY WASM OBJECT --name NAME [--fuel N]: the same, signed with KEY.key and KEY.crt. `wasmkc build` audits what it
+# signs, sign-file does not.
+signed() {
+	key=$out/$1.key cert=$out/$1.crt
+	shift
+	case $machine in
+	x86_64) unsigned "$@" --sign "$key" --cert "$cert" ;;
+	*) unsigned "$@" && "$sign_file" sha256 "$key" "$cert" "$object" ;;
+	esac
+}

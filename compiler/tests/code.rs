@@ -236,7 +236,7 @@ fn on_aarch64_only_entries_begin_with_a_landing_pad_and_only_traps_are_undefined
             (local.get 0) (i32.and (call $len) (i32.const 1))))
         (func (export "xdp") (result i32) (call $f (i32.popcnt (call $len)))))"#;
     let wasm = wat::parse_str(wat).expect("well-formed text");
-    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let options = Options { target: Target::Aarch64, ..Options::default() };
     let listing = list(&wasm, &options, Listing::Asm).expect("compiles");
     let (mut before, mut pads) = ("", Vec::new());
     for line in listing.lines() {

@@ -204,14 +204,6 @@ pub enum CompileError {
         /// What is wrong and what to do.
         what: String,
     },
-    /// Nothing can vouch for code of this machine.
-    #[error(
-        "no object for {target}: the audit cannot judge its code yet, and nothing leaves the compiler without it; build for x86_64"
-    )]
-    NoAudit {
-        /// Name of the machine.
-        target: &'static str,
-    },
     /// The audit refused our own output.
     #[error(
         "the audit refused the compiled code, there is no object (a bug of wasmkc, please report it with the wasm file):\n{0}"
@@ -240,10 +232,9 @@ impl CompileError {
             | Self::NoXdp
             | Self::EntryType { .. }
             | Self::SegmentOutOfBounds { .. } => Blame::Wasm,
-            Self::UnsupportedInFunction { .. }
-            | Self::Unsupported { .. }
-            | Self::LandingPad { .. }
-            | Self::NoAudit { .. } => Blame::Unsupported,
+            Self::UnsupportedInFunction { .. } | Self::Unsupported { .. } | Self::LandingPad { .. } => {
+                Blame::Unsupported
+            }
             Self::MemoryTooLarge { .. }
             | Self::Limit { .. }
             | Self::FrameTooLarge { .. }

@@ -52,9 +52,6 @@ pub struct Options {
     pub name: String,
     /// The machine that the code is for.
     pub target: Target,
-    /// Go without the audit. An object for a machine that the audit does not know can be made in no other way, and
-    /// must not leave the process that made it: this is for tests.
-    pub unaudited: bool,
 }
 
 impl Default for Options {
@@ -66,7 +63,6 @@ impl Default for Options {
             note: String::new(),
             name: String::new(),
             target: Target::default(),
-            unaudited: false,
         }
     }
 }

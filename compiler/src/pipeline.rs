@@ -7,8 +7,7 @@ use wasmparser::{Validator, WasmFeatures};
 use crate::{
     CompileError, Options, Standard, debug,
     emit::{self, Image},
-    isa::{self, Target},
-    limits,
+    isa, limits,
     lines::Lines,
     module::Module,
     object, parse,
@@ -65,9 +64,6 @@ pub struct FunctionReport {
 /// wasm in, object out.
 pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     limits::check_options(options)?;
-    if options.target != Target::X86_64 && !options.unaudited {
-        return Err(CompileError::NoAudit { target: options.target.name() });
-    }
     validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
     let image = build(&module, options)?;
@@ -75,9 +71,7 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(&module, &image, &lines, options)?;
     let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
-    if !options.unaudited {
-        audit(&bytes)?;
-    }
+    audit(&bytes)?;
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 

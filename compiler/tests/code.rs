@@ -221,7 +221,7 @@ fn constants_that_are_used_far_apart_take_no_place_in_the_frame() {
         r#"(module (func $f (param i64) (result i64) {steps} {steps} (local.get 0))
             (func (export "xdp") (result i32) (i32.const 2)))"#
     ));
-    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let options = Options { target: Target::Aarch64, ..Options::default() };
     let object = compile(&wasm.expect("well-formed text"), &options).unwrap_or_else(|e| panic!("{e}"));
     let stack = object.report.functions[0].stack;
     assert!(stack <= 128, "{stack} bytes");
@@ -236,7 +236,7 @@ fn on_aarch64_only_entries_begin_with_a_landing_pad_and_only_traps_are_undefined
             (local.get 0) (i32.and (call $len) (i32.const 1))))
         (func (export "xdp") (result i32) (call $f (i32.popcnt (call $len)))))"#;
     let wasm = wat::parse_str(wat).expect("well-formed text");
-    let options = Options { target: Target::Aarch64, unaudited: true, ..Options::default() };
+    let options = Options { target: Target::Aarch64, ..Options::default() };
     let listing = list(&wasm, &options, Listing::Asm).expect("compiles");
     let (mut before, mut pads) = ("", Vec::new());
     for line in listing.lines() {

@@ -135,7 +135,7 @@ fn module(first: &str, operator: &str, times: usize) -> Vec<u8> {
 
 /// Instructions of the measured function outside its trap exits, and the units that its entry charges.
 fn measure(target: Target, operator: &str, wasm: &[u8]) -> (u32, u32) {
-    let options = Options { target, unaudited: true, ..Options::default() };
+    let options = Options { target, ..Options::default() };
     let part = |what| {
         let text = list(wasm, &options, what).unwrap_or_else(|e| panic!("{operator}: {e}"));
         let at = text.find("Function(6):").expect("function 6");

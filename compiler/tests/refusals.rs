@@ -1,7 +1,7 @@
 //! Everything that must not become an object, each by its name: the error, who is to blame, and that the
 //! message says where and what to do.
 
-use wasmkc_compiler::{Blame, CompileError, Options, Target, compile};
+use wasmkc_compiler::{Blame, CompileError, Options, compile};
 
 fn refuse_with(wat: &str, options: &Options) -> CompileError {
     let wasm = wat::parse_str(wat).expect("well-formed text");
@@ -343,16 +343,4 @@ fn an_import_that_works_on_linear_memory_where_only_the_packet_is_one() {
         (import "xdp" "copy_in" (func (param i32 i32 i32)))"#;
     let error = refuse(&format!("{module} {XDP})"));
     assert!(matches!(error, CompileError::ImportNeedsMemory { .. }), "{error}");
-}
-
-#[test]
-fn a_target_that_the_audit_cannot_judge() {
-    let wat = format!("(module {XDP})");
-    let aarch64 = Options { target: Target::Aarch64, ..Options::default() };
-    let error = refuse_with(&wat, &aarch64);
-    assert!(matches!(error, CompileError::NoAudit { .. }), "{error}");
-    says(&error, Blame::Unsupported, &["aarch64", "audit", "x86_64"]);
-    // The only way around it is one that names itself.
-    let wasm = wat::parse_str(&wat).expect("wat");
-    assert!(compile(&wasm, &Options { unaudited: true, ..aarch64 }).is_ok());
 }

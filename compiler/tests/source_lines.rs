@@ -58,9 +58,9 @@ fn line_rows(object: &[u8]) -> Vec<(String, u64)> {
     out
 }
 
-/// Options for `target`; what is looked at needs no audit.
+/// Options for `target`.
 fn options(target: Target) -> Options {
-    Options { target, unaudited: true, ..Options::default() }
+    Options { target, ..Options::default() }
 }
 
 #[test]

@@ -85,7 +85,6 @@ fn options(args: &Build) -> Result<Options> {
         note: args.note.clone(),
         name,
         target: args.target,
-        unaudited: false,
     })
 }
 

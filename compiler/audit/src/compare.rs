@@ -1,61 +1,35 @@
 //! Comparisons and what the two edges of a branch know by them.
 
-use iced_x86::{ConditionCode, Mnemonic, OpKind, Register};
-
-use crate::descent::Step;
-use crate::operand::immediate;
+use crate::effects::{Compare, Condition, Register, Width};
 use crate::state::{Apart, Flags, State};
 use crate::transfer::operand;
 use crate::value::{Charge, Fact, Id, Kind, Special};
 
-/// What `step`, which writes flags, makes them say.
-pub fn flags(state: &State, step: &Step) -> Flags {
-    let i = &step.instruction;
-    let r = i.op0_register();
-    if !matches!(i.mnemonic(), Mnemonic::Test | Mnemonic::Cmp) || i.op0_kind() != OpKind::Register {
-        return Flags::Unknown;
-    }
-    let same = i.op1_kind() == OpKind::Register && i.op1_register() == r;
-    if i.mnemonic() == Mnemonic::Test && r.is_gpr8() && i.op1_kind() == OpKind::Register {
-        return both(state, r, i.op1_register());
-    }
-    if !r.is_gpr64() && !r.is_gpr32() || matches!(r, Register::RSP | Register::RBP | Register::ESP | Register::EBP) {
-        return Flags::Unknown;
-    }
-    let (of, wide) = (state.id(r), r.is_gpr64());
-    let with = match i.mnemonic() {
-        Mnemonic::Test if same => Some(0),
-        Mnemonic::Test => None,
-        _ if i.op1_kind() == OpKind::Register || i.op1_kind() == OpKind::Memory => {
-            let second = operand(state, step);
-            if let (Kind::Frame(depth), Some(Fact { kind: Kind::Limit, .. }), true) =
-                (state.fact(of).kind, second, wide)
-            {
-                return Flags::Stack(depth);
-            }
-            second.and_then(|f| f.constant())
-        }
-        _ => immediate(i).map(|n| n as u64),
+/// What a comparison makes the flags say.
+pub fn flags(state: &State, compare: Compare) -> Flags {
+    let (r, width, second) = match compare {
+        Compare::Unknown => return Flags::Unknown,
+        Compare::Both(a, b) => return both(state, a, b),
+        Compare::With(r, width, second) => (r, width, operand(state, second)),
     };
-    let Some(with) = with else { return Flags::Unknown };
+    let (of, wide) = (state.id(r), width == Width::Wide);
+    if let (Kind::Frame(depth), Some(Fact { kind: Kind::Limit, .. }), true) = (state.fact(of).kind, second, wide) {
+        return Flags::Stack(depth);
+    }
+    let Some(with) = second.and_then(|f| f.constant()) else { return Flags::Unknown };
     if wide && with == 0 && state.fact(of).kind == Kind::Fuel(Charge::default()) && state.pending.is_some() {
         return Flags::Fuel;
     }
     Flags::Compared { of, with, wide }
 }
 
-/// `test a, b` of two bytes that `sete` wrote.
+/// Two bytes that each tell whether something was equal.
 fn both(state: &State, a: Register, b: Register) -> Flags {
-    let low = |r: Register| {
-        let is =
-            !matches!(r, Register::AH | Register::BH | Register::CH | Register::DH | Register::SPL | Register::BPL)
-                && matches!(state.get(r).kind, Kind::Is { .. });
-        is.then(|| state.id(r))
-    };
-    low(a).zip(low(b)).map_or(Flags::Unknown, |(a, b)| Flags::Both(a, b))
+    let told = |r: Register| matches!(state.get(r).kind, Kind::Is { .. }).then(|| state.id(r));
+    told(a).zip(told(b)).map_or(Flags::Unknown, |(a, b)| Flags::Both(a, b))
 }
 
-/// What `sete` writes.
+/// What a register gets that is to tell whether what was compared was equal.
 pub fn is(state: &State) -> Option<Kind> {
     let Flags::Compared { of, with, wide } = state.flags else { return None };
     Some(Kind::Is { of, number: Special::of(with, wide)?, wide })
@@ -73,14 +47,14 @@ pub enum Edge {
 }
 
 /// Adds to `state` what holds where the condition is `taken` or not.
-pub fn refine(state: &mut State, condition: ConditionCode, taken: bool) -> Edge {
-    use ConditionCode as C;
+pub fn refine(state: &mut State, condition: Condition, taken: bool) -> Edge {
+    use Condition as C;
     match state.flags {
         Flags::Unknown => {}
         Flags::Fuel => {
             let negative = match condition {
-                C::l | C::s => Some(true),
-                C::ge | C::ns => Some(false),
+                C::Less => Some(true),
+                C::NotLess => Some(false),
                 _ => None,
             };
             if negative.is_some_and(|n| n != taken) {
@@ -89,8 +63,8 @@ pub fn refine(state: &mut State, condition: ConditionCode, taken: bool) -> Edge 
         }
         Flags::Stack(depth) => {
             let below = match condition {
-                C::b => Some(true),
-                C::ae => Some(false),
+                C::Below => Some(true),
+                C::NotBelow => Some(false),
                 _ => None,
             };
             if below.is_some_and(|b| b != taken) {
@@ -99,16 +73,16 @@ pub fn refine(state: &mut State, condition: ConditionCode, taken: bool) -> Edge 
         }
         Flags::Compared { of, with, wide } => {
             let equal = match condition {
-                C::e => taken,
-                C::ne => !taken,
+                C::Equal => taken,
+                C::NotEqual => !taken,
                 _ => return Edge::Open,
             };
             return compared(state, of, with, wide, equal);
         }
         Flags::Both(a, b) => {
             let both = match condition {
-                C::ne => taken,
-                C::e => !taken,
+                C::NotEqual => taken,
+                C::Equal => !taken,
                 _ => return Edge::Open,
             };
             if !both {

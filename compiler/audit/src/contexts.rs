@@ -57,7 +57,7 @@ mod tests {
     use super::*;
     use crate::descent::Step;
     use crate::image::{Entry, Function};
-    use iced_x86::Instruction;
+    use crate::machine::Machine;
     use wasmkc_abi::helper::{CONTEXT_INIT, CONTEXT_XDP, HELPERS};
 
     #[test]
@@ -70,7 +70,8 @@ mod tests {
             .iter()
             .zip(flows)
             .map(|(function, flow)| {
-                let step = Step { instruction: Instruction::default(), flow, traps: false, constant: None };
+                let instruction = Machine::X86_64.decode(&[0x90], function.start);
+                let step = Step { instruction, flow, traps: false, constant: None };
                 Body { function, steps: BTreeMap::from([(function.start, step)]) }
             })
             .collect();

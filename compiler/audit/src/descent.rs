@@ -1,24 +1,21 @@
 //! Recursive descent: follows every path from a function's start and hands out each instruction once.
 //!
 //! ```text
-//!            start --> push rbp ; mov rbp, rsp ; ... ; jcc L ; ... ; jmp wkc_ret
-//!  to visit: [start]                                   |
-//!            [L] <-------------------------------------'
+//!            start --> the frame ; ... ; branch to L ; ... ; return
+//!  to visit: [start]                  |
+//!            [L] <--------------------'
 //! ```
 //! Two paths that read the same bytes differently, a path that leaves the function and a byte that no
 //! path reads are findings.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory};
 use wasmkc_abi::vmctx::{RUNTIME_SYMBOLS, SYMBOL_RET, SYMBOL_TRAP};
 
+use crate::effects::{Control, Effects};
 use crate::finding::{Finding, Rule, enough};
 use crate::image::{Function, Image, Target};
-use crate::{instruction, operand};
-
-/// `mov rsp, rbp; pop rbp`.
-const TAKE_DOWN: [u8; 4] = [0x48, 0x89, 0xec, 0x5d];
+use crate::machine::{Broken, Instruction};
 
 /// Where control goes behind an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,14 +32,16 @@ pub enum Flow {
     Call(u32),
     /// Into a symbol of the ABI and on.
     CallSymbol(String),
-    /// Nowhere: wkc_ret, wkc_trap, ud2, int3.
+    /// To the caller.
+    Return,
+    /// Nowhere: wkc_trap, ud2, udf.
     End,
 }
 
 /// One instruction reached.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The instruction; its ip is its offset in `.text`.
+    /// The instruction.
     pub instruction: Instruction,
     /// Where control goes.
     pub flow: Flow,
@@ -55,6 +54,11 @@ pub struct Step {
 impl Step {
     fn new(instruction: Instruction, flow: Flow) -> Self {
         Self { instruction, flow, traps: false, constant: None }
+    }
+
+    /// What it does.
+    pub fn effects(&self) -> Effects {
+        self.instruction.effects(self.constant)
     }
 }
 
@@ -76,12 +80,12 @@ impl Body<'_> {
     /// Offsets to which control may go from the step at `offset` without leaving the function.
     pub fn successors(&self, offset: u32) -> impl Iterator<Item = u32> + use<> {
         let step = &self.steps[&offset];
-        let next = step.instruction.next_ip() as u32;
+        let next = step.instruction.next();
         let (a, b) = match step.flow {
             Flow::Next | Flow::Call(_) | Flow::CallSymbol(_) => (Some(next), None),
             Flow::Branch(to) => (Some(next), Some(to)),
             Flow::Jump(to) => (None, Some(to)),
-            Flow::Tail(_) | Flow::End => (None, None),
+            Flow::Tail(_) | Flow::Return | Flow::End => (None, None),
         };
         a.into_iter().chain(b)
     }
@@ -90,7 +94,7 @@ impl Body<'_> {
 fn finding(function: &Function, i: &Instruction, rule: Rule, detail: impl Into<String>) -> Finding {
     Finding {
         function: Some(function.name.clone()),
-        offset: Some(i.ip() as u32),
+        offset: Some(i.at()),
         instruction: Some(i.to_string()),
         ..Finding::object(rule, detail)
     }
@@ -99,7 +103,6 @@ fn finding(function: &Function, i: &Instruction, rule: Rule, detail: impl Into<S
 /// Decodes `function` along all its paths. The body holds what could be decoded, findings or not.
 pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec<Finding>) -> Body<'f> {
     let mut body = Body { function, steps: BTreeMap::new() };
-    let mut factory = InstructionInfoFactory::new();
     // Offset to visit, and the instruction that leads there.
     let mut queue: VecDeque<(u32, Option<Instruction>)> = VecDeque::from([(function.start, None)]);
     while let Some((at, from)) = queue.pop_front() {
@@ -109,16 +112,15 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
         if body.steps.contains_key(&at) {
             continue;
         }
-        let near = from.unwrap_or_default();
+        let bytes = &image.text[at as usize..function.end as usize];
+        let i = image.machine.decode(bytes, at);
+        let near = from.unwrap_or(i);
         if at == function.end {
             findings.push(finding(function, &near, Rule::RunsOff, "control continues behind it"));
             continue;
         }
-        let bytes = &image.text[at as usize..function.end as usize];
-        let mut decoder = Decoder::with_ip(64, bytes, u64::from(at), DecoderOptions::NONE);
-        let i = decoder.decode();
-        if let Some(other) = overlaps(&body, at, i.next_ip() as u32) {
-            let detail = format!("leads to .text+{at:#x}, inside `{other}` at .text+{:#x}", other.ip());
+        if let Some(other) = overlaps(&body, at, i.next()) {
+            let detail = format!("leads to .text+{at:#x}, inside `{other}` at .text+{:#x}", other.at());
             findings.push(finding(function, &near, Rule::BranchIntoInstruction, detail));
             continue;
         }
@@ -129,32 +131,29 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
             findings.push(f);
             continue;
         }
-        let constants = decoder.get_constant_offsets(&i);
-        let info = factory.info(&i);
-        let mut broken = |(rule, detail): (Rule, String)| findings.push(finding(function, &i, rule, detail));
-        if let Err(f) = instruction::check(&i, info) {
+        let mut broken = |(rule, detail): Broken| findings.push(finding(function, &i, rule, detail));
+        if let Err(f) = i.check() {
             broken(f);
             // What it does to control is known only if it does nothing; the object is refused anyway.
-            let next = i.flow_control() == FlowControl::Next;
-            body.steps.insert(at, Step::new(i, if next { Flow::Next } else { Flow::End }));
+            body.steps.insert(at, Step::new(i, if i.goes_on() { Flow::Next } else { Flow::End }));
             queue.extend(body.successors(at).map(|to| (to, Some(i))));
             continue;
         }
-        let reloc = operand::relocation(image, &i, &constants).unwrap_or_else(|f| {
+        let reloc = i.relocation(image).unwrap_or_else(|f| {
             broken(f);
             None
         });
-        if let Err(f) = operand::memory(image, &i, info, reloc) {
+        let constant = i.references(image, reloc).unwrap_or_else(|f| {
             broken(f);
-        }
+            None
+        });
         let flow = flow(image, function, &i, reloc).unwrap_or_else(|f| {
             broken(f);
-            if i.flow_control() == FlowControl::UnconditionalBranch { Flow::End } else { Flow::Next }
+            if matches!(i.control(), Control::Jump(_)) { Flow::End } else { Flow::Next }
         });
         let traps = matches!(reloc, Some(Target::Symbol(s)) if s == SYMBOL_TRAP);
-        let constant = operand::constant(image, &i, reloc);
         body.steps.insert(at, Step { instruction: i, flow, traps, constant });
-        if traps && let Some(f) = mark_guard(&mut body, bytes, &i) {
+        if traps && let Some(f) = mark_guard(image, &mut body, &i) {
             findings.push(f);
         }
         queue.extend(body.successors(at).map(|to| (to, Some(i))));
@@ -163,18 +162,15 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
     body
 }
 
-/// A ud2 right behind a call of `wkc_trap` guards against its return: it is part of the trap.
-fn mark_guard(body: &mut Body<'_>, bytes: &[u8], call: &Instruction) -> Option<Finding> {
-    if bytes.get(call.len()..call.len() + 2) != Some(&[0x0f, 0x0b]) {
+/// What stops the CPU right behind a call of `wkc_trap` guards against its return: it is part of the trap.
+fn mark_guard(image: &Image<'_>, body: &mut Body<'_>, call: &Instruction) -> Option<Finding> {
+    let at = call.next();
+    let guard = image.machine.decode(&image.text[at as usize..body.function.end as usize], at);
+    if guard.is_invalid() || !guard.is_fault() || body.steps.contains_key(&at) {
         return None;
     }
-    let guard = Decoder::with_ip(64, &bytes[call.len()..], call.next_ip(), DecoderOptions::NONE).decode();
-    let at = guard.ip() as u32;
-    if body.steps.get(&at).is_some_and(|s| s.instruction == guard) {
-        return None;
-    }
-    if let Some(other) = overlaps(body, at, guard.next_ip() as u32) {
-        let detail = format!("the ud2 behind it shares bytes with `{other}` at .text+{:#x}", other.ip());
+    if let Some(other) = overlaps(body, at, guard.next()) {
+        let detail = format!("the guard behind it shares bytes with `{other}` at .text+{:#x}", other.at());
         return Some(finding(body.function, call, Rule::BranchIntoInstruction, detail));
     }
     body.steps.insert(at, Step::new(guard, Flow::End));
@@ -185,48 +181,48 @@ fn mark_guard(body: &mut Body<'_>, bytes: &[u8], call: &Instruction) -> Option<F
 fn overlaps(body: &Body<'_>, start: u32, end: u32) -> Option<Instruction> {
     let before = body.steps.range(..start).next_back().map(|(_, s)| s.instruction);
     let after = body.steps.range(start..end.max(start)).next().map(|(_, s)| s.instruction);
-    before.filter(|i| i.next_ip() as u32 > start).or(after)
+    before.filter(|i| i.next() > start).or(after)
 }
 
 /// Checks the target of a branch or call and says where control goes.
-fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>) -> Result<Flow, (Rule, String)> {
-    let to = i.near_branch_target();
-    match i.flow_control() {
-        FlowControl::Next => Ok(Flow::Next),
-        FlowControl::Interrupt | FlowControl::Exception => Ok(Flow::End),
-        FlowControl::Call => match reloc {
-            Some(Target::Symbol(s)) if s == SYMBOL_RET => Err((Rule::SymbolUse, format!("{s} is called"))),
-            Some(Target::Symbol(s)) if s == SYMBOL_TRAP => Ok(Flow::End),
-            Some(Target::Symbol(s)) if RUNTIME_SYMBOLS.contains(&s.as_str()) || image.helpers.contains(&s.as_str()) => {
-                Ok(Flow::CallSymbol(s.clone()))
-            }
-            Some(Target::Symbol(s)) => Err((Rule::UndeclaredHelper, format!("{s} is not imported"))),
-            _ if image.is_function_start(to) => Ok(Flow::Call(to as u32)),
-            _ if to < image.text.len() as u64 => Err((Rule::UnknownCall, format!(".text+{to:#x} starts no function"))),
-            _ => Err((Rule::UnknownCall, format!("{to:#x} lies outside .text and has no relocation"))),
-        },
-        FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => match reloc {
-            Some(Target::Symbol(s)) if s == SYMBOL_RET => Ok(Flow::End),
-            Some(Target::Symbol(s)) => Err((Rule::SymbolUse, format!("{s} is jumped to"))),
-            _ if to >= image.text.len() as u64 => {
-                Err((Rule::BranchOutOfSection, format!("the target {to:#x} lies outside .text")))
-            }
-            _ if image.is_function_start(to) && is_behind_frame(image, f, i) => Ok(Flow::Tail(to as u32)),
-            _ if to < u64::from(f.start) || to >= u64::from(f.end) => {
-                let other = image.function_at(to as u32).map_or("no function", |o| o.name.as_str());
-                Err((Rule::BranchOutOfFunction, format!("the target .text+{to:#x} lies in {other}")))
-            }
-            _ if i.flow_control() == FlowControl::ConditionalBranch => Ok(Flow::Branch(to as u32)),
-            _ => Ok(Flow::Jump(to as u32)),
-        },
-        other => Err((Rule::NotAllowed, format!("control goes by {other:?}"))),
+fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>) -> Result<Flow, Broken> {
+    let to = match i.control() {
+        Control::Next => return Ok(Flow::Next),
+        Control::Fault => return Ok(Flow::End),
+        Control::Return => return Ok(Flow::Return),
+        Control::Other(how) => return Err((Rule::NotAllowed, format!("control goes by {how}"))),
+        Control::Call(to) => return call(image, to, reloc),
+        Control::Jump(to) | Control::Branch(to) => to,
+    };
+    match reloc {
+        Some(Target::Symbol(s)) if s == SYMBOL_RET => Ok(Flow::Return),
+        Some(Target::Symbol(s)) => Err((Rule::SymbolUse, format!("{s} is jumped to"))),
+        _ if to >= image.text.len() as u64 => {
+            Err((Rule::BranchOutOfSection, format!("the target {to:#x} lies outside .text")))
+        }
+        _ if image.is_function_start(to) && i.is_behind_frame(image, f) => Ok(Flow::Tail(to as u32)),
+        _ if to < u64::from(f.start) || to >= u64::from(f.end) => {
+            let other = image.function_at(to as u32).map_or("no function", |o| o.name.as_str());
+            Err((Rule::BranchOutOfFunction, format!("the target .text+{to:#x} lies in {other}")))
+        }
+        _ if matches!(i.control(), Control::Branch(_)) => Ok(Flow::Branch(to as u32)),
+        _ => Ok(Flow::Jump(to as u32)),
     }
 }
 
-/// Whether the bytes before a jump read as what takes the frame down; `stack` checks that they run so.
-fn is_behind_frame(image: &Image<'_>, f: &Function, i: &Instruction) -> bool {
-    let at = i.ip() as usize;
-    i.is_jmp_near() && image.text[f.start as usize..at].ends_with(&TAKE_DOWN)
+/// The same for a call.
+fn call(image: &Image<'_>, to: u64, reloc: Option<&Target>) -> Result<Flow, Broken> {
+    match reloc {
+        Some(Target::Symbol(s)) if s == SYMBOL_RET => Err((Rule::SymbolUse, format!("{s} is called"))),
+        Some(Target::Symbol(s)) if s == SYMBOL_TRAP => Ok(Flow::End),
+        Some(Target::Symbol(s)) if RUNTIME_SYMBOLS.contains(&s.as_str()) || image.helpers.contains(&s.as_str()) => {
+            Ok(Flow::CallSymbol(s.clone()))
+        }
+        Some(Target::Symbol(s)) => Err((Rule::UndeclaredHelper, format!("{s} is not imported"))),
+        _ if image.is_function_start(to) => Ok(Flow::Call(to as u32)),
+        _ if to < image.text.len() as u64 => Err((Rule::UnknownCall, format!(".text+{to:#x} starts no function"))),
+        _ => Err((Rule::UnknownCall, format!("{to:#x} lies outside .text and has no relocation"))),
+    }
 }
 
 /// Every byte of the function belongs to a step.
@@ -245,6 +241,6 @@ fn unreached(image: &Image<'_>, body: &Body<'_>, findings: &mut Vec<Finding>) {
                 )
             });
         }
-        at = body.steps.get(&start).map_or(start, |s| s.instruction.next_ip() as u32);
+        at = body.steps.get(&start).map_or(start, |s| s.instruction.next());
     }
 }

@@ -31,7 +31,7 @@ rules! {
     /// The file cannot be read as an object at all.
     Malformed = "malformed-object", "the file is not an object that the audit can read";
     /// The object is for a machine that this audit cannot judge.
-    Machine = "unsupported-machine", "the audit knows x86_64 only, so this code cannot be vouched for";
+    Machine = "unsupported-machine", "the audit knows x86_64 and aarch64, so this code cannot be vouched for";
     /// Some section is writable and executable.
     WriteExecute = "write-execute-section", "a section must never be both writable and executable";
     /// Executable bytes outside `.text`, or a writable `.rodata`.
@@ -39,18 +39,18 @@ rules! {
     /// `.wkc.funcs` does not describe `.text`.
     FunctionTable = "function-table", "functions must be ascending, inside .text and must not overlap";
     /// An entry point of the meta record is no function.
-    Entry = "entry-point", "an entry point must be the start of a function that begins with endbr64";
-    /// A byte between functions that is not int3.
-    Padding = "padding", "bytes between functions must be int3 (0xcc)";
+    Entry = "entry-point", "an entry point must be the start of a function that begins with endbr64 or bti c";
+    /// A byte between functions that some CPU could run.
+    Padding = "padding", "bytes between functions must be int3 (0xcc), on aarch64 udf (0)";
     /// Bytes in a function that no path from its start reaches.
     Unreached = "unreached-bytes", "every byte of a function must belong to an instruction reached from its start";
     /// Bytes that decode to no instruction inside the function.
     Undecodable = "undecodable", "the bytes form no instruction that ends inside the function";
-    /// SSE, AVX, x87, MMX.
+    /// SSE, AVX, x87, MMX; NEON, SVE, SME.
     FloatOrSimd = "float-or-simd", "floating-point and vector registers belong to user space while the kernel runs";
     /// Privileged instruction.
     Privileged = "privileged-instruction", "a filter must not touch the machine's state";
-    /// syscall, sysenter, int n and their returns.
+    /// syscall, sysenter, int n and their returns; svc, hvc, smc, eret.
     SystemCall = "system-call", "a filter enters the kernel through helpers only";
     /// in, out and their string forms.
     PortIo = "port-io", "a filter must not touch devices";
@@ -58,15 +58,19 @@ rules! {
     StringInstruction = "string-instruction", "string instructions run for a time that nothing charges";
     /// lock, rep, segment override or 32-bit addressing.
     Prefix = "forbidden-prefix", "lock, rep, segment and address-size prefixes are not used by the compiler";
-    /// An instruction that not every x86_64 CPU has.
-    CpuFeature = "cpu-feature", "the instruction is not in baseline x86_64, and the object names no CPU feature";
+    /// Exclusive, ordered and atomic accesses of aarch64; those of x86_64 have the lock prefix.
+    Atomic = "atomic-access", "filters share no memory, and the compiler uses no atomic or ordered access";
+    /// The platform register of aarch64.
+    PlatformRegister = "platform-register", "x18 is the kernel's own: its shadow call stack may be there";
+    /// An instruction that not every CPU of the machine has.
+    CpuFeature = "cpu-feature", "the instruction is not in the machine's baseline, and the object names no CPU feature";
     /// Not on the allow-list.
     NotAllowed = "instruction-not-allowed", "the instruction is not on the list of those that the compiler may use";
-    /// `ret` of any kind.
-    BareReturn = "bare-return", "a return must be a jump to wkc_ret, which honours the CPU's mitigations";
-    /// `jmp reg` or `jmp [mem]`.
+    /// `ret` of any kind; on aarch64 of another kind than through x30.
+    BareReturn = "bare-return", "a return must be a jump to wkc_ret, which honours the CPU's mitigations, on aarch64 a ret through x30";
+    /// `jmp reg` or `jmp [mem]`; `br`.
     IndirectJump = "indirect-jump", "jumps must be direct: an indirect one can be steered";
-    /// `call reg` or `call [mem]`.
+    /// `call reg` or `call [mem]`; `blr`.
     IndirectCall = "indirect-call", "calls must be direct: an indirect one can be steered";
     /// Far jump, call or return.
     FarTransfer = "far-transfer", "far transfers change the code segment";
@@ -83,29 +87,29 @@ rules! {
     /// A helper that `.wkc.imports` does not list.
     UndeclaredHelper = "undeclared-helper", "a helper that is called must be listed in .wkc.imports";
     /// Control runs past the function's last byte.
-    RunsOff = "runs-off-the-end", "the function's last path must end in a jump to wkc_ret, a trap or ud2";
-    /// A relocation that is not one of the two allowed kinds at an allowed place.
-    Relocation = "relocation", "only PLT32 in a call or jump and PC32 against .rodata in a memory operand are allowed";
-    /// A constant outside `.rodata`, or written to.
-    RipMemory = "rip-memory", "a rip-relative operand must be relocated, inside .rodata, and only read";
+    RunsOff = "runs-off-the-end", "the function's last path must end in a return, a jump or a trap";
+    /// A relocation that is not one of the allowed kinds at an allowed place.
+    Relocation = "relocation", "only PLT32 in a call or jump and PC32 against .rodata in a memory operand are allowed, on aarch64 CALL26 in bl, and ADR_PREL_PG_HI21 and ADD_ABS_LO12_NC in adrp and add against .rodata";
+    /// An address relative to the instruction: a constant outside `.rodata`, or written to.
+    RipMemory = "rip-memory", "what is named relative to the instruction must be relocated, inside .rodata, and only read";
     /// A memory operand without a base register.
     AbsoluteMemory = "absolute-memory", "a memory operand must have a base register";
-    /// The function does not begin with its frame, or changes rbp later.
-    Frame = "frame", "a function begins with push rbp; mov rbp, rsp, is not re-entered there and leaves rbp alone, but right before a jump to another function";
-    /// rsp changed in an unusual way, or to different depths on two paths.
-    StackPointer = "stack-pointer", "rsp changes by push, pop, add and sub of constants only, to one depth on all paths; but for `mov rsp, rbp` before `pop rbp` and a jump to a function";
-    /// An access through rsp or rbp outside the function's own frame.
-    StackAccess = "stack-access", "an access through rsp or rbp must stay in the frame and off the return address";
+    /// The function does not begin with its frame, changes its frame pointer later, or leaves with it in place.
+    Frame = "frame", "a function begins with push rbp; mov rbp, rsp or stp x29, x30, [sp, #-16]!; mov x29, sp, is not re-entered there and leaves these registers alone, but where it ends its frame right before it leaves";
+    /// The stack pointer changed in an unusual way, or to different depths on two paths.
+    StackPointer = "stack-pointer", "the stack pointer changes by push, pop, add and sub of constants only, to one depth on all paths; but where the frame ends, right before a jump to a function or, on aarch64, a return";
+    /// An access through the stack or frame pointer outside the function's own frame.
+    StackAccess = "stack-access", "an access through the stack or frame pointer must stay in the frame and off the return address";
     /// No stack check before a call or return.
-    StackCheck = "stack-check", "a function must compare rsp with the call block's limit before it calls or returns";
-    /// A division that may fault.
+    StackCheck = "stack-check", "a function must compare the stack pointer with the call block's limit before it calls or returns";
+    /// A division that may fault; on aarch64 none does.
     Division = "division", "a divisor must be known not to be zero, and the quotient to fit";
-    /// ud2 that control may reach.
-    ReachedFault = "reached-fault", "ud2 may only stand where control never comes";
+    /// ud2 or udf that control may reach.
+    ReachedFault = "reached-fault", "ud2 and udf may only stand where control never comes";
     /// Another cause than the row's.
-    TrapCode = "trap-code", "wkc_trap must get a constant in esi, the code of its row";
-    /// endbr64 anywhere but at an entry.
-    LandingPad = "landing-pad", "the bytes of endbr64 may stand at the start of entry points only";
+    TrapCode = "trap-code", "wkc_trap must get a constant as its second argument, the code of its row";
+    /// endbr64 or bti anywhere but at an entry.
+    LandingPad = "landing-pad", "the bytes of endbr64, on aarch64 of bti, may stand at the start of entry points only";
     /// A helper where it may not run.
     HelperContext = "helper-context", "a helper may be reached only from entries in whose context it may run";
     /// The object is larger than the ABI allows, or too intricate.
@@ -131,9 +135,9 @@ rules! {
     /// A bulk operation without its price.
     UnchargedBulk = "uncharged-bulk", "a bulk operation must be charged by its length, right before it is called";
     /// A callee or symbol that does not get the call block.
-    CallArgument = "call-argument", "functions, helpers and wkc_trap must get the call block's address in rdi";
+    CallArgument = "call-argument", "functions, helpers and wkc_trap must get the call block's address as their first argument";
     /// A callee-saved register that is not given back.
-    CalleeSaved = "callee-saved", "rbx and r12 to r15 must be given back as they were";
+    CalleeSaved = "callee-saved", "rbx and r12 to r15, on aarch64 x19 to x28, must be given back as they were";
 }
 
 /// Behind so many findings nothing further is looked at.
@@ -153,7 +157,7 @@ pub struct Finding {
     pub function: Option<String>,
     /// Offset in `.text`, where it is about code.
     pub offset: Option<u32>,
-    /// The instruction in Intel syntax, where it is about one.
+    /// The instruction, where it is about one: in Intel syntax, or its name and word.
     pub instruction: Option<String>,
     /// What exactly was found.
     pub detail: String,

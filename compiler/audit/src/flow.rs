@@ -6,11 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use iced_x86::{InstructionInfoFactory, Mnemonic};
-
 use crate::compare::{Edge, refine};
 use crate::descent::{Body, Flow, Step};
 use crate::finding::Rule;
+use crate::machine::Machine;
 use crate::state::{Flags, State};
 use crate::transfer;
 
@@ -30,7 +29,7 @@ pub struct Node {
     pub last_call: Option<(i64, u32)>,
     /// Offset of its last instruction.
     pub last: u32,
-    /// It ends in a jump to wkc_ret or to another function.
+    /// It ends in a return or in a jump to another function.
     pub returns: bool,
     /// Where control goes, and units charged on the way.
     pub edges: Vec<(u32, u32)>,
@@ -61,12 +60,11 @@ struct Explorer<'b> {
     leaders: BTreeSet<u32>,
     /// Looks left.
     looks: usize,
-    info: InstructionInfoFactory,
 }
 
 /// Follows `body` from `start`, which is behind its prologue, and looks at it when all is known.
 /// `None` if that takes too long.
-pub fn explore(body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph> {
+pub fn explore(machine: Machine, body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph> {
     let mut ways: BTreeMap<u32, u32> = BTreeMap::from([(start, 2)]);
     for (at, step) in &body.steps {
         if matches!(step.flow, Flow::Branch(_) | Flow::Jump(_)) {
@@ -77,8 +75,8 @@ pub fn explore(body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph
     }
     // What is reached by running on as well.
     for step in body.steps.values() {
-        let runs_on = !matches!(step.flow, Flow::Branch(_) | Flow::Jump(_) | Flow::Tail(_) | Flow::End);
-        if let (true, Some(n)) = (runs_on, ways.get_mut(&(step.instruction.next_ip() as u32))) {
+        let runs_on = matches!(step.flow, Flow::Next | Flow::Call(_) | Flow::CallSymbol(_));
+        if let (true, Some(n)) = (runs_on, ways.get_mut(&step.instruction.next())) {
             *n += 1;
         }
     }
@@ -87,9 +85,8 @@ pub fn explore(body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph
         body,
         leaders: ways.into_keys().collect(),
         looks: body.steps.len().saturating_mul(MAX_LOOKS).saturating_add(FREE_LOOKS),
-        info: InstructionInfoFactory::new(),
     };
-    let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, State::entry().settled())]);
+    let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, State::entry(machine).settled())]);
     let mut queue: BTreeSet<u32> = BTreeSet::from([start]);
     let mut places = 0_usize;
     while let Some(at) = queue.pop_first() {
@@ -141,10 +138,10 @@ impl Explorer<'_> {
             let step = &self.body.steps[&at];
             node.cost += 1 + look.step(step, &state);
             node.last = at;
-            if let Err((rule, detail)) = transfer::apply(&mut state, step, self.info.info(&step.instruction)) {
+            if let Err((rule, detail)) = transfer::apply(&mut state, &step.effects()) {
                 look.broken(step, rule, detail);
             }
-            let next = step.instruction.next_ip() as u32;
+            let next = step.instruction.next();
             let is_check = matches!(step.flow, Flow::Branch(_)) && state.flags == Flags::Fuel;
             let leads_on = step.flow == Flow::Next && !self.leaders.contains(&next);
             if state.pending.is_some() && !is_check && !leads_on {
@@ -159,8 +156,8 @@ impl Explorer<'_> {
                     state.called();
                     node.last_call = Some((node.cost, at));
                 }
-                Flow::Tail(_) | Flow::End => {
-                    node.returns = step.instruction.is_jmp_near();
+                Flow::Tail(_) | Flow::Return | Flow::End => {
+                    node.returns = step.flow != Flow::End;
                     return Some((node, Vec::new()));
                 }
                 Flow::Branch(to) => return Some(self.branch(node, step, *to, &state)),
@@ -175,15 +172,14 @@ impl Explorer<'_> {
     }
 
     fn branch(&self, mut node: Node, step: &Step, to: u32, state: &State) -> (Node, Vec<(u32, State)>) {
-        let next = step.instruction.next_ip() as u32;
+        let next = step.instruction.next();
         let mut out = Vec::with_capacity(2);
         for (target, taken) in [(next, false), (to, true)] {
             let mut state = state.clone();
             // With one target for both, neither edge says anything.
-            let edge =
-                if next == to { Edge::Open } else { refine(&mut state, step.instruction.condition_code(), taken) };
+            let edge = if next == to { Edge::Open } else { refine(&mut state, step.instruction.condition(), taken) };
             let units = if edge == Edge::Paid { state.pay().unwrap_or_default() } else { 0 };
-            let trap = self.body.steps[&target].instruction.mnemonic() == Mnemonic::Ud2;
+            let trap = self.body.steps[&target].instruction.is_fault();
             if edge != Edge::Never || !trap {
                 node.edges.push((target, units));
                 out.push((target, state.settled()));

@@ -6,18 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use object::read::elf::{ElfFile64, FileHeader as _, SectionHeader as _};
-use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget, elf};
+use object::{Endianness, Object as _, ObjectSection as _, elf};
 use wasmkc_abi::helper::{CONTEXT_CALL, CONTEXT_INIT, CONTEXT_XDP, Helper};
-use wasmkc_abi::limits::{
-    MAX_EXPORTS, MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_RELOCATIONS, MAX_TEXT_BYTES, MAX_TRAP_SITES,
-};
+use wasmkc_abi::limits::{MAX_EXPORTS, MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 use wasmkc_abi::object::{
-    EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32, SECTION_EXPORTS,
-    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
+    EM_AARCH64, EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE, SECTION_EXPORTS, SECTION_FUNCS,
+    SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
 };
-use wasmkc_abi::vmctx::RUNTIME_SYMBOLS;
 
 use crate::finding::{Finding, Rule};
+use crate::machine::Machine;
+pub use crate::relocations::Target;
+use crate::relocations::relocations;
 
 /// One row of `.wkc.funcs`, checked to lie inside `.text`.
 #[derive(Clone, Debug)]
@@ -28,15 +28,6 @@ pub struct Function {
     pub start: u32,
     /// One past its last byte.
     pub end: u32,
-}
-
-/// What a relocation of `.text` points to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// R_X86_64_PLT32 with addend -4 against an undefined symbol of the ABI.
-    Symbol(String),
-    /// R_X86_64_PC32 against the `.rodata` section, with its addend.
-    Rodata(i64),
 }
 
 /// An entry point that the meta record or the exports have.
@@ -56,6 +47,8 @@ const MAX_NAME: usize = 256;
 /// What the audit needs of an object.
 #[derive(Debug, Default)]
 pub struct Image<'a> {
+    /// The machine that it is for.
+    pub machine: Machine,
     /// Bytes of `.text`.
     pub text: &'a [u8],
     /// Bytes of `.rodata`.
@@ -72,7 +65,8 @@ pub struct Image<'a> {
     pub helpers: Vec<&'static str>,
 }
 
-type Elf<'a> = ElfFile64<'a, Endianness>;
+/// An object file.
+pub type Elf<'a> = ElfFile64<'a, Endianness>;
 
 impl<'a> Image<'a> {
     /// Parses `object`, collecting every finding about sections, tables and relocations.
@@ -82,10 +76,10 @@ impl<'a> Image<'a> {
         }
         let malformed = |e: object::Error| vec![Finding::object(Rule::Malformed, e.to_string())];
         let elf = Elf::parse(object).map_err(malformed)?;
-        let machine = elf.elf_header().e_machine(elf.endian());
-        if machine != EM_X86_64 || !elf.is_little_endian() {
-            return Err(vec![Finding::object(Rule::Machine, format!("e_machine is {machine}"))]);
-        }
+        let number = elf.elf_header().e_machine(elf.endian());
+        let Some(machine) = machine(number).filter(|_| elf.is_little_endian()) else {
+            return Err(vec![Finding::object(Rule::Machine, format!("e_machine is {number}"))]);
+        };
         let mut findings = Vec::new();
         check_flags(&elf, &mut findings);
         let text = section(&elf, ".text").map_err(|f| vec![f])?;
@@ -93,12 +87,12 @@ impl<'a> Image<'a> {
         let rodata = section(&elf, ".rodata").unwrap_or_default();
         let strings = section(&elf, SECTION_STRINGS).unwrap_or_default();
         let meta = section(&elf, SECTION_META).map_err(|f| vec![f])?;
-        let mut entries = entries(meta, &mut findings);
+        let mut entries = entries(meta, number, &mut findings);
         let exports = rows(&elf, SECTION_EXPORTS, ExportRow::SIZE, ExportRow::read, &mut findings);
         limit(SECTION_EXPORTS, exports.len(), MAX_EXPORTS, &mut findings);
         let called = exports.iter().take(MAX_EXPORTS as usize);
         entries.extend(called.map(|row| Entry { name: "export", offset: row.entry, context: CONTEXT_CALL }));
-        let functions = functions(&elf, text, strings, &mut findings);
+        let functions = functions(&elf, machine, text, strings, &mut findings);
         let relocations = relocations(&elf, &mut findings);
         let traps = rows(&elf, SECTION_TRAPS, TrapRow::SIZE, TrapRow::read, &mut findings);
         limit(SECTION_TRAPS, traps.len(), MAX_TRAP_SITES, &mut findings);
@@ -108,7 +102,7 @@ impl<'a> Image<'a> {
             return Err(findings);
         }
         let traps = traps.iter().map(|r| (r.site, r.code)).collect();
-        Ok(Self { text, rodata, functions, relocations, entries, traps, helpers })
+        Ok(Self { machine, text, rodata, functions, relocations, entries, traps, helpers })
     }
 
     /// The function that holds `offset`.
@@ -123,8 +117,16 @@ impl<'a> Image<'a> {
     }
 }
 
+fn machine(number: u16) -> Option<Machine> {
+    match number {
+        EM_X86_64 => Some(Machine::X86_64),
+        EM_AARCH64 => Some(Machine::Aarch64),
+        _ => None,
+    }
+}
+
 /// Says so if there is more of something than the ABI allows.
-fn limit(what: &str, count: usize, most: u32, findings: &mut Vec<Finding>) {
+pub fn limit(what: &str, count: usize, most: u32, findings: &mut Vec<Finding>) {
     if count > most as usize {
         findings.push(Finding::object(Rule::TooLarge, format!("{what} has {count}, the limit is {most}")));
     }
@@ -173,12 +175,12 @@ fn rows<T>(
     data.chunks_exact(size).filter_map(read).collect()
 }
 
-fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<Entry> {
+fn entries(meta: &[u8], machine: u16, findings: &mut Vec<Finding>) -> Vec<Entry> {
     let Some(meta) = Meta::read(meta).filter(|m| m.magic == u64::from_le_bytes(MAGIC)) else {
         findings.push(Finding::object(Rule::Malformed, format!("{SECTION_META} is no meta record")));
         return Vec::new();
     };
-    if meta.machine != EM_X86_64 {
+    if meta.machine != machine {
         findings.push(Finding::object(Rule::Machine, format!("{SECTION_META} says machine {}", meta.machine)));
     }
     let all = [
@@ -192,7 +194,13 @@ fn entries(meta: &[u8], findings: &mut Vec<Finding>) -> Vec<Entry> {
 }
 
 /// `.wkc.funcs`: ascending, apart, inside `.text`.
-fn functions(elf: &Elf<'_>, text: &[u8], strings: &[u8], findings: &mut Vec<Finding>) -> Vec<Function> {
+fn functions(
+    elf: &Elf<'_>,
+    machine: Machine,
+    text: &[u8],
+    strings: &[u8],
+    findings: &mut Vec<Finding>,
+) -> Vec<Function> {
     let rows = rows(elf, SECTION_FUNCS, FuncRow::SIZE, FuncRow::read, findings);
     limit(SECTION_FUNCS, rows.len(), MAX_FUNCTIONS, findings);
     let mut out: Vec<Function> = Vec::new();
@@ -208,6 +216,10 @@ fn functions(elf: &Elf<'_>, text: &[u8], strings: &[u8], findings: &mut Vec<Find
             findings.push(bad("it is empty or does not lie inside .text"));
             continue;
         };
+        if !row.text_offset.is_multiple_of(machine.convention().code_alignment) {
+            findings.push(bad("it starts where no instruction can"));
+            continue;
+        }
         if out.last().is_some_and(|last| last.end > row.text_offset) {
             findings.push(bad("it starts before the end of the one before it"));
             continue;
@@ -223,65 +235,4 @@ fn string(strings: &[u8], at: u32) -> Option<String> {
     let bytes = &bytes[..bytes.len().min(MAX_NAME)];
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
-}
-
-/// Relocations of `.text`; none may apply to any other section that the loader reads.
-fn relocations(elf: &Elf<'_>, findings: &mut Vec<Finding>) -> BTreeMap<u32, Target> {
-    let mut out = BTreeMap::new();
-    let most = MAX_RELOCATIONS as usize;
-    for s in elf.sections() {
-        let name = s.name().unwrap_or("?");
-        if name != ".text" {
-            if !name.starts_with(".debug_") && s.relocations().next().is_some() {
-                findings.push(Finding::object(Rule::Relocation, format!("relocations apply to section {name}")));
-            }
-            continue;
-        }
-        limit(".rela.text", s.relocations().take(most + 1).count(), MAX_RELOCATIONS, findings);
-        for (offset, r) in s.relocations().take(most) {
-            let target = match (r.flags(), r.target()) {
-                (RelocationFlags::Elf { r_type }, RelocationTarget::Symbol(i)) => elf
-                    .symbol_by_index(i)
-                    .map_err(|e| e.to_string())
-                    .and_then(|sym| target(elf, r_type, &sym, r.addend())),
-                _ => Err("it is against no symbol".to_owned()),
-            };
-            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-            let target = target.and_then(|t| match out.insert(offset, t) {
-                None => Ok(()),
-                Some(_) => Err("two relocations at one place".to_owned()),
-            });
-            if let Err(why) = target {
-                findings.push(Finding { offset: Some(offset), ..Finding::object(Rule::Relocation, why) });
-            }
-        }
-    }
-    out
-}
-
-fn target<'a>(
-    elf: &Elf<'a>,
-    r_type: u32,
-    sym: &object::read::elf::ElfSymbol64<'a, '_, Endianness>,
-    addend: i64,
-) -> Result<Target, String> {
-    match r_type {
-        R_X86_64_PLT32 if sym.is_undefined() => {
-            let name = sym.name().map_err(|e| e.to_string())?;
-            let known = RUNTIME_SYMBOLS.contains(&name) || wasmkc_abi::helper::HELPERS.iter().any(|h| h.symbol == name);
-            match (known, addend) {
-                (true, -4) => Ok(Target::Symbol(name.to_owned())),
-                (true, _) => Err(format!("addend {addend} against {name}, where a call has -4")),
-                (false, _) => Err(format!("symbol {name} is none of the ABI's")),
-            }
-        }
-        R_X86_64_PC32 if sym.kind() == object::SymbolKind::Section => {
-            let section = sym.section_index().and_then(|i| elf.section_by_index(i).ok());
-            match section.as_ref().map(|s| s.name()) {
-                Some(Ok(".rodata")) => Ok(Target::Rodata(addend)),
-                _ => Err("PC32 against another section than .rodata".to_owned()),
-            }
-        }
-        _ => Err(format!("type {r_type} is not allowed against this symbol")),
-    }
 }

@@ -6,23 +6,22 @@
 
 use std::collections::BTreeMap;
 
-use iced_x86::{Mnemonic, Register};
 use wasmkc_abi::helper::HELPERS;
 use wasmkc_abi::limits::INSTRUCTIONS_PER_FUEL;
 use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET};
 
 use crate::descent::{Body, Flow, Step};
-use crate::division;
 use crate::finding::{Finding, Rule, enough};
 use crate::flow::{self, Look};
+use crate::machine::{Convention, Machine};
 use crate::size;
-use crate::state::{CALLEE_SAVED, State};
+use crate::state::State;
 use crate::value::Kind;
 
 /// Checks one function whose frame is sound; `start` is behind its prologue.
-pub fn check(body: &Body<'_>, start: u32, traps: &BTreeMap<u32, u32>, findings: &mut Vec<Finding>) {
-    let mut judge = Judge { body, traps, findings };
-    match flow::explore(body, start, &mut judge) {
+pub fn check(machine: Machine, body: &Body<'_>, start: u32, traps: &BTreeMap<u32, u32>, findings: &mut Vec<Finding>) {
+    let mut judge = Judge { convention: machine.convention(), body, traps, findings };
+    match flow::explore(machine, body, start, &mut judge) {
         Some(graph) => size::check(body, start, &graph, findings),
         None => {
             if let Some(step) = body.steps.get(&start) {
@@ -33,6 +32,7 @@ pub fn check(body: &Body<'_>, start: u32, traps: &BTreeMap<u32, u32>, findings: 
 }
 
 struct Judge<'j> {
+    convention: &'static Convention,
     body: &'j Body<'j>,
     /// Codes of the trap table by site.
     traps: &'j BTreeMap<u32, u32>,
@@ -44,29 +44,28 @@ impl Look for Judge<'_> {
         if state.checked.is_some_and(|depth| state.depth > depth) {
             self.say(step, Rule::StackCheck, "the stack is deeper here than where it was checked");
         }
-        let returns = matches!(step.flow, Flow::End | Flow::Tail(_)) && step.instruction.is_jmp_near();
         if let Flow::Tail(_) = step.flow {
             self.passes_call("the callee", step, state);
         }
-        if returns || matches!(step.flow, Flow::Call(_) | Flow::CallSymbol(_)) {
+        if !matches!(step.flow, Flow::Next | Flow::Branch(_) | Flow::Jump(_) | Flow::End) {
             self.leaves(step, state);
         }
         match &step.flow {
             Flow::Call(_) => self.passes_call("the callee", step, state),
             Flow::CallSymbol(name) => return self.symbol(name, step, state),
-            Flow::End if step.traps => self.trap(step, state),
-            Flow::End | Flow::Tail(_) if returns => {
-                for r in CALLEE_SAVED.into_iter().filter(|r| state.get(*r).kind != Kind::Saved(*r)) {
-                    self.say(step, Rule::CalleeSaved, format!("{r:?} is not what it was at the start"));
+            Flow::Return | Flow::Tail(_) => {
+                for r in self.convention.callee_saved.iter().filter(|r| state.get(**r).kind != Kind::Saved(**r)) {
+                    let detail = format!("{} is not what it was at the start", (self.convention.name)(*r));
+                    self.say(step, Rule::CalleeSaved, detail);
                 }
             }
-            Flow::End | Flow::Tail(_) => self.say(step, Rule::ReachedFault, "no known fact keeps control away from it"),
-            _ if matches!(step.instruction.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) => {
-                if let Err(detail) = division::check(state, &step.instruction) {
+            Flow::End if step.traps => self.trap(step, state),
+            Flow::End => self.say(step, Rule::ReachedFault, "no known fact keeps control away from it"),
+            Flow::Next | Flow::Branch(_) | Flow::Jump(_) => {
+                if let Err(detail) = step.instruction.division(state) {
                     self.say(step, Rule::Division, detail);
                 }
             }
-            _ => {}
         }
         0
     }
@@ -86,7 +85,11 @@ impl Judge<'_> {
     /// Before a call or a return.
     fn leaves(&mut self, step: &Step, state: &State) {
         if state.checked.is_none() {
-            self.say(step, Rule::StackCheck, "some way here does not compare rsp with the call block's limit");
+            self.say(
+                step,
+                Rule::StackCheck,
+                "some way here does not compare the stack pointer with the call block's limit",
+            );
         }
         if !state.paid {
             self.say(step, Rule::UnpaidCall, "some way here passes no charge and its check");
@@ -94,8 +97,10 @@ impl Judge<'_> {
     }
 
     fn passes_call(&mut self, who: &str, step: &Step, state: &State) {
-        if state.get(Register::RDI).kind != Kind::Call {
-            self.say(step, Rule::CallArgument, format!("{who} gets something else in rdi"));
+        let first = self.convention.arguments[0];
+        if state.get(first).kind != Kind::Call {
+            let detail = format!("{who} gets something else in {}", (self.convention.name)(first));
+            self.say(step, Rule::CallArgument, detail);
         }
     }
 
@@ -109,10 +114,12 @@ impl Judge<'_> {
             }
             h.fuel
         } else if [SYMBOL_MEMMOVE, SYMBOL_MEMSET].contains(&name) {
-            let constant = state.get(Register::RDX).constant().and_then(|n| u32::try_from(n / 8 + 1).ok());
-            let by_length = state.charge.of == Some(state.id(Register::RDX)) && state.charge.units > 0;
+            let length = self.convention.arguments[2];
+            let constant = state.get(length).constant().and_then(|n| u32::try_from(n / 8 + 1).ok());
+            let by_length = state.charge.of == Some(state.id(length)) && state.charge.units > 0;
             if !by_length && constant.is_none_or(|n| n > state.charge.units) {
-                let detail = format!("the last charge is {} units and no eighth of rdx", state.charge.units);
+                let name = (self.convention.name)(length);
+                let detail = format!("the last charge is {} units and no eighth of {name}", state.charge.units);
                 self.say(step, Rule::UnchargedBulk, detail);
             }
             if by_length { 1 } else { constant.unwrap_or_default() }
@@ -124,10 +131,11 @@ impl Judge<'_> {
 
     fn trap(&mut self, step: &Step, state: &State) {
         self.passes_call("wkc_trap", step, state);
-        let code = state.get(Register::RSI).constant().map(|c| c as u32);
-        let row = self.traps.get(&(step.instruction.next_ip() as u32)).copied();
+        let argument = self.convention.arguments[1];
+        let code = state.get(argument).constant().map(|c| c as u32);
+        let row = self.traps.get(&step.instruction.next()).copied();
         if code.is_none() || row.is_some() && row != code {
-            let detail = format!("esi is {code:?} and the row says {row:?}");
+            let detail = format!("{} is {code:?} and the row says {row:?}", (self.convention.name)(argument));
             self.say(step, Rule::TrapCode, detail);
         }
     }

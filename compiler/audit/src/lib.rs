@@ -9,22 +9,23 @@
 //!    the ABI for what it reads, those of `flow.rs` for what it follows, [`MAX_FINDINGS`] for what it says.
 #![forbid(unsafe_code)]
 
+mod aarch64;
 mod compare;
 mod contexts;
 mod descent;
-mod division;
+mod effects;
 mod finding;
 mod flow;
 mod image;
-mod instruction;
 mod judge;
-mod landing;
-mod operand;
+mod machine;
+mod relocations;
 mod size;
 mod stack;
 mod state;
 mod transfer;
 mod value;
+mod x86_64;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +62,7 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     let mut findings = Vec::new();
     padding(&image, &mut findings);
     entries(&image, &mut findings);
-    landing::check(&image, &mut findings);
+    image.machine.landing_pads(&image, &mut findings);
     let traps: BTreeMap<u32, u32> = image.traps.iter().copied().collect();
     let mut bodies = Vec::with_capacity(image.functions.len());
     for function in &image.functions {
@@ -72,10 +73,10 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
         let body = descend(&image, function, &mut findings);
         // The frame can be followed only through instructions that are understood.
         if findings.len() == before {
-            stack::check(&body, &mut findings);
+            stack::check(image.machine, &body, &mut findings);
         }
-        if let (true, Some(start)) = (findings.len() == before, stack::prologue_end(&body)) {
-            judge::check(&body, start, &traps, &mut findings);
+        if let (true, Some(start)) = (findings.len() == before, image.machine.prologue_end(&body)) {
+            judge::check(image.machine, &body, start, &traps, &mut findings);
         }
         bodies.push(body);
     }
@@ -87,24 +88,25 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     if findings.is_empty() { Ok(report(&image, &bodies)) } else { Err(findings) }
 }
 
-/// Bytes before, between and behind functions are int3.
+/// Bytes before, between and behind functions are such that no CPU runs them.
 fn padding(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let starts = image.functions.iter().map(|f| f.start).chain([image.text.len() as u32]);
+    let padding = image.machine.convention().padding;
     let ends = [0].into_iter().chain(image.functions.iter().map(|f| f.end));
     for (from, to) in ends.zip(starts) {
-        if let Some(at) = (from..to).find(|o| image.text[*o as usize] != 0xcc) {
+        if let Some(at) = (from..to).find(|o| image.text[*o as usize] != padding) {
             let detail = format!("byte {:#04x} belongs to no function", image.text[at as usize]);
             findings.push(Finding { offset: Some(at), ..Finding::object(Rule::Padding, detail) });
         }
     }
 }
 
-/// Entry points are functions that begin with endbr64.
+/// Entry points are functions that begin with a landing pad.
 fn entries(image: &Image<'_>, findings: &mut Vec<Finding>) {
     for image::Entry { name, offset, .. } in &image.entries {
         let code = image.text.get(*offset as usize..).unwrap_or_default();
-        if !image.is_function_start(u64::from(*offset)) || !code.starts_with(&[0xf3, 0x0f, 0x1e, 0xfa]) {
-            let detail = format!("entry {name} starts no function or has no endbr64");
+        if !image.is_function_start(u64::from(*offset)) || !code.starts_with(&image.machine.convention().landing_pad) {
+            let detail = format!("entry {name} starts no function or has no landing pad");
             findings.push(Finding { offset: Some(*offset), ..Finding::object(Rule::Entry, detail) });
         }
     }
@@ -118,7 +120,7 @@ fn trap_sites(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding
     }
     for body in bodies {
         for step in body.steps.values().filter(|s| s.traps) {
-            if !rows.remove(&(step.instruction.next_ip() as u32)) {
+            if !rows.remove(&step.instruction.next()) {
                 findings.push(body.finding(step, Rule::TrapSite, "the call has no row"));
             }
         }
@@ -136,7 +138,7 @@ fn relocations(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Findin
         let next = bodies.partition_point(|b| b.function.start <= *offset);
         let body = bodies[..next].last().filter(|b| *offset < b.function.end);
         let step = body.and_then(|b| b.steps.range(..=*offset).next_back());
-        if step.is_none_or(|(_, s)| u64::from(*offset) + 4 > s.instruction.next_ip()) {
+        if step.is_none_or(|(_, s)| offset.saturating_add(4) > s.instruction.next()) {
             let detail = "it lies in no instruction";
             findings.push(Finding { offset: Some(*offset), ..Finding::object(Rule::Relocation, detail) });
         }
@@ -158,7 +160,7 @@ fn report(image: &Image<'_>, bodies: &[Body<'_>]) -> Report {
     for step in bodies.iter().flat_map(|b| b.steps.values()) {
         r.instructions += 1;
         r.calls += usize::from(matches!(step.flow, Flow::Call(_) | Flow::Tail(_)));
-        *r.mnemonics.entry(format!("{:?}", step.instruction.mnemonic()).to_lowercase()).or_default() += 1;
+        *r.mnemonics.entry(step.instruction.mnemonic()).or_default() += 1;
     }
     r
 }

@@ -1,21 +1,18 @@
 //! What is known about registers and frame at one place of a function.
 //!
 //! ```text
-//!   at the start   rdi = Call, callee-saved = Saved(itself), all else unknown
+//!   at the start   first argument = Call, callee-saved = Saved(itself), all else unknown
 //!   joins          what both sides know: equal values stay equal only if they are so on both sides
 //! ```
 //! Values have numbers of their own, so that what a branch finds out about one holds in every place that
-//! has a copy. Values written through other addresses than rsp, rbp and the call block are taken not to
-//! hit the frame or the call block.
+//! has a copy. Values written through other addresses than the stack pointer, the frame pointer and the call
+//! block are taken not to hit the frame or the call block.
 
 use std::collections::BTreeMap;
 
-use iced_x86::Register;
-
+use crate::effects::Register;
+use crate::machine::Machine;
 use crate::value::{Charge, Fact, Id, Kind};
-
-/// Registers that a function gives back as it found them, rsp and rbp aside.
-pub const CALLEE_SAVED: [Register; 5] = [Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
 
 /// Most pairs of a dividend and a divisor that are remembered at one place.
 const MAX_APART: usize = 8;
@@ -56,12 +53,14 @@ pub struct Apart {
 /// Everything known at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    registers: [Id; 16],
-    /// Eight-byte slots of the frame by their offset from rbp.
+    machine: Machine,
+    /// Those of the frame hold nothing here: what they are is known by the depth.
+    registers: Vec<Id>,
+    /// Eight-byte slots of the frame by their offset from the frame pointer.
     slots: BTreeMap<i32, Id>,
     facts: Vec<Fact>,
     apart: Vec<Apart>,
-    /// Bytes from rsp to rbp.
+    /// Bytes from the stack pointer to the frame pointer.
     pub depth: u32,
     /// What the flags say.
     pub flags: Flags,
@@ -77,11 +76,13 @@ pub struct State {
 
 impl State {
     /// At a function's start, behind its prologue.
-    pub fn entry() -> Self {
+    pub fn entry(machine: Machine) -> Self {
+        let convention = machine.convention();
         let mut state = Self {
-            registers: std::array::from_fn(|n| n as Id),
+            machine,
+            registers: (0..convention.registers as Id).collect(),
             slots: BTreeMap::new(),
-            facts: vec![Fact::ANY; 16],
+            facts: vec![Fact::ANY; convention.registers],
             apart: Vec::new(),
             depth: 0,
             flags: Flags::Unknown,
@@ -90,9 +91,9 @@ impl State {
             charge: Charge::default(),
             paid: false,
         };
-        state.set(Register::RDI, Fact::new(Kind::Call));
-        for r in CALLEE_SAVED {
-            state.set(r, Fact::new(Kind::Saved(r)));
+        state.set(convention.arguments[0], Fact::new(Kind::Call));
+        for r in convention.callee_saved {
+            state.set(*r, Fact::new(Kind::Saved(*r)));
         }
         state
     }
@@ -102,9 +103,14 @@ impl State {
         self.registers.len() + self.slots.len()
     }
 
-    /// Number of the value in the 64-bit register that `r` is or is part of; `r` is no rsp and no rbp.
+    /// The machine whose registers these are.
+    pub fn machine(&self) -> Machine {
+        self.machine
+    }
+
+    /// Number of the value in register `r`, which is none of the frame's.
     pub fn id(&self, r: Register) -> Id {
-        self.registers[r.full_register().number()]
+        self.registers[usize::from(r)]
     }
 
     /// What is known about a value.
@@ -117,7 +123,7 @@ impl State {
         &mut self.facts[id as usize]
     }
 
-    /// What the 64-bit register that `r` is or is part of holds.
+    /// What register `r` holds.
     pub fn get(&self, r: Register) -> &Fact {
         self.fact(self.id(r))
     }
@@ -130,7 +136,7 @@ impl State {
 
     /// The register gets a value that there is already.
     pub fn copy(&mut self, r: Register, id: Id) {
-        self.registers[r.full_register().number()] = id;
+        self.registers[usize::from(r)] = id;
     }
 
     fn new_value(&mut self, fact: Fact) -> Id {
@@ -138,12 +144,12 @@ impl State {
         (self.facts.len() - 1) as Id
     }
 
-    /// Value of the slot at `at` from rbp.
+    /// Value of the slot at `at` from the frame pointer.
     pub fn slot(&self, at: i32) -> Option<Id> {
         self.slots.get(&at).copied()
     }
 
-    /// `bytes` bytes at `at` from rbp are written; with a value if they are a whole slot.
+    /// `bytes` bytes at `at` from the frame pointer are written; with a value if they are a whole slot.
     pub fn set_slot(&mut self, at: i32, bytes: i32, value: Option<Id>) {
         let hit = at.saturating_sub(7)..at.saturating_add(bytes.max(1));
         while let Some((o, _)) = self.slots.range(hit.clone()).next() {
@@ -155,16 +161,18 @@ impl State {
         }
     }
 
-    /// Forgets slots below rsp.
+    /// Forgets slots below the stack pointer.
     pub fn cut_slots(&mut self) {
         self.slots = self.slots.split_off(&-(self.depth as i32));
     }
 
     /// Another function ran: caller-saved registers and the flags are unknown, charges are used up.
     pub fn called(&mut self) {
-        const CALLER_SAVED: [usize; 9] = [0, 1, 2, 6, 7, 8, 9, 10, 11];
-        for n in CALLER_SAVED {
-            self.registers[n] = self.new_value(Fact::ANY);
+        let convention = self.machine.convention();
+        for n in 0..convention.registers {
+            if !convention.callee_saved.contains(&(n as Register)) {
+                self.registers[n] = self.new_value(Fact::ANY);
+            }
         }
         self.forget_fuel();
         self.flags = Flags::Unknown;
@@ -173,7 +181,7 @@ impl State {
 
     /// What registers held of the fuel is not what memory holds now.
     pub fn forget_fuel(&mut self) {
-        for id in self.registers.into_iter().chain(self.slots.values().copied()) {
+        for id in self.registers.iter().chain(self.slots.values()).copied() {
             if let Fact { kind: Kind::Fuel(_), .. } = self.facts[id as usize] {
                 self.facts[id as usize] = Fact::ANY;
             }
@@ -224,7 +232,7 @@ impl State {
                 (pairs.len() - 1) as Id
             })
         };
-        let registers = std::array::from_fn(|n| number(self.registers[n], other.registers[n]));
+        let registers = self.registers.iter().zip(&other.registers).map(|(a, b)| number(*a, *b)).collect();
         let slots = self.slots.iter().filter_map(|(o, a)| Some((*o, number(*a, other.slot(*o)?)))).collect();
         let name = |a: Id, b: Id| numbers.get(&(a, b)).copied();
         let facts = pairs.iter().map(|(a, b)| self.fact(*a).join(other.fact(*b), &name)).collect();
@@ -241,6 +249,7 @@ impl State {
         apart.truncate(MAX_APART);
         let (a, b) = (self.charge, other.charge);
         Self {
+            machine: self.machine,
             registers,
             slots,
             facts,

@@ -1,19 +1,18 @@
 //! What one instruction does to a [`State`].
 //!
-//! Whatever is not spelled out here makes the registers that it writes unknown: forgetting is always right.
+//! Whatever its effects do not spell out makes the registers that it writes unknown: forgetting is always right.
 
-use iced_x86::{Instruction, InstructionInfo, MemorySize, Mnemonic, OpAccess, OpKind, Register, UsedMemory};
 use wasmkc_abi::vmctx::Call;
 
-use crate::descent::Step;
+use crate::effects::{Access, Effects, Operand, Place, Register, Set, Value, Width};
 use crate::finding::Rule;
-use crate::operand::immediate;
+use crate::machine::Broken;
 use crate::state::State;
 use crate::value::{Charge, Fact, Id, Kind};
-use crate::{compare, instruction, stack};
+use crate::{compare, stack};
 
-const FUEL: u64 = core::mem::offset_of!(Call, fuel) as u64;
-const STACK_LIMIT: u64 = core::mem::offset_of!(Call, stack_limit) as u64;
+const FUEL: i64 = core::mem::offset_of!(Call, fuel) as i64;
+const STACK_LIMIT: i64 = core::mem::offset_of!(Call, stack_limit) as i64;
 
 /// What a register gets.
 enum New {
@@ -23,28 +22,26 @@ enum New {
     Fact(Fact),
 }
 
-/// Applies `step` to `state`. Calls and branches are the caller's, but for what they write.
-pub fn apply(state: &mut State, step: &Step, info: &InstructionInfo) -> Result<(), (Rule, String)> {
-    let i = &step.instruction;
-    let result = result(state, step);
-    let flags = (i.rflags_modified() != 0).then(|| compare::flags(state, step));
-    let mut broken = through_copy(state, info).err();
-    let depth = state.depth;
-    for m in info.used_memory().iter().filter(|m| writes(m.access())) {
-        broken = broken.or(store(state, i, m, depth).err());
+/// Applies the effects of one instruction to `state`. Calls and branches are the caller's, but for what they write.
+pub fn apply(state: &mut State, effects: &Effects) -> Result<(), Broken> {
+    let new: Vec<(Register, New)> = effects.sets.iter().filter_map(|s| Some((s.to, new(state, s)?))).collect();
+    let flags = effects.compare.map(|c| compare::flags(state, c));
+    let mut broken = effects.memory.iter().find_map(|m| through_copy(state, m).err());
+    for m in effects.memory.iter().filter(|m| m.writes) {
+        broken = broken.or(store(state, m).err());
     }
-    for u in info.used_registers().iter().filter(|u| writes(u.access()) && u.register().is_gpr()) {
-        if u.register().full_register() == Register::RSP {
-            state.depth = stack::moved(i, state.depth)?;
-            state.cut_slots();
-        } else {
-            state.set(u.register(), Fact::ANY);
+    for r in (0..32).filter(|r| effects.written >> r & 1 != 0) {
+        state.set(r, Fact::ANY);
+    }
+    if let Some(to) = effects.stack {
+        state.depth = stack::moved(state.machine(), to, state.depth)?;
+        state.cut_slots();
+    }
+    for (r, new) in new {
+        match new {
+            New::Copy(id) => state.copy(r, id),
+            New::Fact(fact) => state.set(r, fact),
         }
-    }
-    match result {
-        Some((r, New::Copy(id))) => state.copy(r, id),
-        Some((r, New::Fact(fact))) => state.set(r, fact),
-        None => {}
     }
     if let Some(flags) = flags {
         state.flags = flags;
@@ -53,186 +50,145 @@ pub fn apply(state: &mut State, step: &Step, info: &InstructionInfo) -> Result<(
 }
 
 /// A copy of the stack pointer is good for the stack check only.
-fn through_copy(state: &State, info: &InstructionInfo) -> Result<(), (Rule, String)> {
-    let is_copy = |r: Register| r.is_gpr64() && matches!(state.get(r).kind, Kind::Frame(_));
-    match info.used_memory().iter().any(|m| is_copy(m.base()) || is_copy(m.index())) {
+fn through_copy(state: &State, m: &Access) -> Result<(), Broken> {
+    let is_copy = |r: Register| !is_frame(state, r) && matches!(state.get(r).kind, Kind::Frame(_));
+    match m.base.is_some_and(is_copy) || m.index.is_some_and(is_copy) {
         true => Err((Rule::StackAccess, "the address is a copy of the stack pointer".to_owned())),
         false => Ok(()),
     }
 }
 
-fn writes(access: OpAccess) -> bool {
-    !matches!(access, OpAccess::Read | OpAccess::CondRead | OpAccess::NoMemAccess | OpAccess::None)
+fn is_frame(state: &State, r: Register) -> bool {
+    let convention = state.machine().convention();
+    r == convention.stack_pointer || r == convention.frame_pointer
 }
 
-/// Offset from rbp of the bytes that a memory operand through rsp or rbp names.
-fn frame_offset(base: Register, displacement: u64, depth: u32) -> Option<i32> {
+/// Offset from the frame pointer of a place in the frame.
+fn frame_offset(state: &State, base: Register, displacement: i64) -> Option<i32> {
     let from = match base {
-        Register::RSP => -i64::from(depth),
-        Register::RBP => 0,
+        r if r == state.machine().convention().stack_pointer => -i64::from(state.depth),
+        r if r == state.machine().convention().frame_pointer => 0,
         _ => return None,
     };
-    i32::try_from(from.checked_add(displacement as i64)?).ok()
+    i32::try_from(from.checked_add(displacement)?).ok()
 }
 
 /// A write to the frame or to the call block.
-fn store(state: &mut State, i: &Instruction, m: &UsedMemory, depth: u32) -> Result<(), (Rule, String)> {
-    let is_call = |r: Register| r.is_gpr() && state.get(r).kind == Kind::Call;
-    if is_call(m.base()) || is_call(m.index()) {
-        return call_block(state, i, m);
+fn store(state: &mut State, m: &Access) -> Result<(), Broken> {
+    let is_call = |r: Register| !is_frame(state, r) && state.get(r).kind == Kind::Call;
+    if m.base.is_some_and(is_call) || m.index.is_some_and(is_call) {
+        return call_block(state, m);
     }
-    let implied = i.memory_base() == Register::None;
-    // iced names what push and call write relative to rsp before it moves.
-    if let Some(at) = frame_offset(m.base(), m.displacement(), depth) {
-        let bytes = if m.memory_size() == MemorySize::Unknown { 8 } else { m.memory_size().size() as i32 };
-        let source = if implied { i.op0_register() } else { i.op1_register() };
-        let moves = matches!(i.mnemonic(), Mnemonic::Mov | Mnemonic::Push) && source.is_gpr64();
-        let value = (moves && !is_frame(source)).then(|| state.id(source));
+    if let Some(at) = m.base.and_then(|base| frame_offset(state, base, m.displacement)) {
+        let bytes = m.size.map_or(8, |n| i32::try_from(n).unwrap_or(i32::MAX));
+        let value = m.value.map(|r| state.id(r));
         state.set_slot(at, bytes, value);
     }
     Ok(())
 }
 
-fn is_frame(r: Register) -> bool {
-    matches!(r, Register::RSP | Register::RBP)
-}
-
 /// The only write to the call block: fuel less a charge.
-fn call_block(state: &mut State, i: &Instruction, m: &UsedMemory) -> Result<(), (Rule, String)> {
-    let source = i.op1_register();
-    let plain = i.mnemonic() == Mnemonic::Mov && m.index() == Register::None && source.is_gpr64() && !is_frame(source);
-    if m.displacement() != FUEL {
-        return Err((Rule::CallBlock, format!("byte {} of it is written", m.displacement())));
+fn call_block(state: &mut State, m: &Access) -> Result<(), Broken> {
+    if m.displacement != FUEL {
+        return Err((Rule::CallBlock, format!("byte {} of it is written", m.displacement)));
     }
-    let Some(Kind::Fuel(charge)) = plain.then(|| state.get(source).kind) else {
+    let source = m.value.filter(|_| m.index.is_none());
+    let Some((source, Kind::Fuel(charge))) = source.map(|r| (state.id(r), state.get(r).kind)) else {
         return Err((Rule::FuelWrite, "what is stored is not the fuel less one charge".to_owned()));
     };
     if state.pending.is_some() {
         return Err((Rule::UncheckedCharge, "the charge before this one was not compared with zero".to_owned()));
     }
-    let source = state.id(source);
     state.forget_fuel();
     *state.fact_mut(source) = Fact::new(Kind::Fuel(Charge::default()));
     state.pending = Some(charge);
     Ok(())
 }
 
-/// The register that `i` sets to a value worth knowing.
-fn result(state: &State, step: &Step) -> Option<(Register, New)> {
-    let i = &step.instruction;
-    let to = i.op0_register();
-    if i.op_count() == 0 || i.op0_kind() != OpKind::Register {
-        // What cdq and cqo say of rax is in rdx.
-        let wide = match i.mnemonic() {
-            Mnemonic::Cdq => false,
-            Mnemonic::Cqo => true,
-            _ => return None,
-        };
-        return Some((Register::RDX, New::Fact(Fact::new(Kind::Sign { of: state.id(Register::RAX), wide }))));
-    }
-    if is_frame(to.full_register()) {
-        return None;
-    }
-    if i.mnemonic() == Mnemonic::Sete && matches!(to, Register::AH | Register::BH | Register::CH | Register::DH) {
-        return None;
-    }
-    if i.mnemonic() == Mnemonic::Sete {
-        return Some((to, New::Fact(Fact::new(compare::is(state)?))));
-    }
-    if !to.is_gpr64() && !to.is_gpr32() {
-        return None;
-    }
-    let wide = to.is_gpr64();
-    if let (Mnemonic::Mov, Some(id)) = (i.mnemonic(), source(state, i)) {
+/// What a register gets, if that is worth knowing.
+fn new(state: &State, set: &Set) -> Option<New> {
+    if let Value::Same(operand) = set.value
+        && let Some(id) = place(state, operand)
+    {
         let fact = state.fact(id);
-        return Some((to, if wide || fact.is_short() { New::Copy(id) } else { New::Fact(fact.low_half()) }));
+        return Some(if !set.narrow || fact.is_short() { New::Copy(id) } else { New::Fact(fact.low_half()) });
     }
-    let fact = known(state, step, to, wide).unwrap_or(Fact::ANY);
-    // Writing 32 bits clears the upper half.
-    let fact = if wide || !writes_all(i) { fact } else { fact.low_half() };
-    (fact != Fact::ANY).then_some((to, New::Fact(fact)))
+    let fact = known(state, set).unwrap_or(Fact::ANY);
+    let fact = if set.narrow { fact.low_half() } else { fact };
+    (fact != Fact::ANY).then_some(New::Fact(fact))
 }
 
-/// The value that the second operand copies: a 64-bit register's or a slot's, or its low half.
-fn source(state: &State, i: &Instruction) -> Option<Id> {
-    match i.op1_kind() {
-        OpKind::Register if !is_frame(i.op1_register().full_register()) => Some(state.id(i.op1_register())),
-        OpKind::Memory if i.memory_size().size() == 8 => slot(state, i),
+/// The value that a register or a slot holds, of which an operand may be the low half.
+fn place(state: &State, operand: Operand) -> Option<Id> {
+    match operand {
+        Operand::Register(r, _) if !is_frame(state, r) => Some(state.id(r)),
+        Operand::Memory(place) => slot(state, place),
         _ => None,
     }
 }
 
-fn slot(state: &State, i: &Instruction) -> Option<Id> {
-    let at = frame_offset(i.memory_base(), i.memory_displacement64(), state.depth)?;
-    state.slot(at).filter(|_| i.memory_index() == Register::None)
+fn slot(state: &State, place: Place) -> Option<Id> {
+    state.slot(frame_offset(state, place.base, place.displacement)?)
 }
 
 /// Eight bytes of the call block, or of a slot.
-pub fn load(state: &State, i: &Instruction) -> Option<Fact> {
-    if i.memory_index() != Register::None || i.memory_size().size() != 8 {
-        return None;
+fn load(state: &State, place: Place) -> Option<Fact> {
+    if is_frame(state, place.base) {
+        return slot(state, place).map(|id| *state.fact(id));
     }
-    if i.memory_base().is_gpr64() && state.get(i.memory_base()).kind == Kind::Call {
-        return match i.memory_displacement64() {
-            FUEL => Some(Fact::new(Kind::Fuel(Charge::default()))),
-            STACK_LIMIT => Some(Fact::new(Kind::Limit)),
-            _ => None,
-        };
-    }
-    slot(state, i).map(|id| *state.fact(id))
-}
-
-/// The second operand's value.
-pub fn operand(state: &State, step: &Step) -> Option<Fact> {
-    let i = &step.instruction;
-    match i.op1_kind() {
-        OpKind::Register if i.op1_register() == Register::RSP => Some(Fact::new(Kind::Frame(state.depth))),
-        OpKind::Register if i.op1_register() == Register::RBP => Some(Fact::new(Kind::Frame(0))),
-        OpKind::Register if i.op1_register().is_gpr64() => Some(*state.get(i.op1_register())),
-        OpKind::Register if i.op1_register().is_gpr32() => Some(state.get(i.op1_register()).low_half()),
-        OpKind::Memory => step.constant.map(|n| Fact::new(Kind::Const(n))).or_else(|| load(state, i)),
-        _ => Some(Fact::new(Kind::Const(immediate(i)? as u64))),
-    }
-}
-
-fn known(state: &State, step: &Step, to: Register, wide: bool) -> Option<Fact> {
-    let i = &step.instruction;
-    let own = *state.get(to);
-    let own = if wide { own } else { own.low_half() };
-    let second = || operand(state, step);
-    // The register allocator may have put one value into two registers.
-    let same = i.op_count() == 2
-        && i.op1_kind() == OpKind::Register
-        && !is_frame(i.op1_register().full_register())
-        && state.id(i.op1_register()) == state.id(to);
-    match i.mnemonic() {
-        Mnemonic::Mov => second(),
-        Mnemonic::Pop if wide => state.slot(-(state.depth as i32)).map(|id| *state.fact(id)),
-        Mnemonic::Xor | Mnemonic::Sub if same => Some(Fact::new(Kind::Const(0))),
-        Mnemonic::Add => sum(own, second()?),
-        Mnemonic::Inc => plus(own, 1),
-        Mnemonic::Dec => plus(own, -1),
-        Mnemonic::Sub => minus(own, second()?),
-        Mnemonic::Shr if state.get(to).is_short() && immediate(i) == Some(3) => {
-            Some(Fact::new(Kind::Count { of: state.id(to), plus: 0 }))
-        }
-        Mnemonic::Shr if own.is_short() => Some(Fact::SHORT),
-        Mnemonic::And if own.is_short() || second()?.is_short() => Some(Fact::SHORT),
-        Mnemonic::Movzx => Some(Fact::SHORT),
-        Mnemonic::Lea if i.memory_index() == Register::None && i.memory_base().is_gpr64() => {
-            let base = (!is_frame(i.memory_base())).then(|| *state.get(i.memory_base()))?;
-            plus(base, i.memory_displacement64() as i64)
-        }
-        _ if instruction::is_cmov(i.mnemonic()) => Some(own.either(&second()?)),
+    match (state.get(place.base).kind, place.displacement) {
+        (Kind::Call, FUEL) => Some(Fact::new(Kind::Fuel(Charge::default()))),
+        (Kind::Call, STACK_LIMIT) => Some(Fact::new(Kind::Limit)),
         _ => None,
     }
 }
 
-/// Whether a 32-bit form always writes its destination, and with that clears the upper half.
-fn writes_all(i: &Instruction) -> bool {
-    let m = i.mnemonic();
-    // With one operand imul writes rdx and rax instead.
-    instruction::sets_first_operand(m) || instruction::is_cmov(m) || m == Mnemonic::Imul && i.op_count() > 1
+/// What is known about an operand; nothing said is nothing known.
+pub fn operand(state: &State, operand: Operand) -> Option<Fact> {
+    let convention = state.machine().convention();
+    match operand {
+        Operand::Unknown => None,
+        Operand::Const(n) => Some(Fact::new(Kind::Const(n))),
+        Operand::Register(r, Width::Wide) if r == convention.stack_pointer => Some(Fact::new(Kind::Frame(state.depth))),
+        Operand::Register(r, Width::Wide) if r == convention.frame_pointer => Some(Fact::new(Kind::Frame(0))),
+        Operand::Register(r, Width::Wide) => Some(*state.get(r)),
+        Operand::Register(r, Width::Narrow) => Some(state.get(r).low_half()),
+        Operand::Memory(place) => load(state, place),
+    }
+}
+
+/// Whether both are the same part of one value.
+fn is_one(state: &State, a: Operand, b: Operand) -> bool {
+    match (a, b) {
+        (Operand::Register(r, v), Operand::Register(s, w)) if !is_frame(state, r) && !is_frame(state, s) => {
+            v == w && state.id(r) == state.id(s)
+        }
+        _ => false,
+    }
+}
+
+fn known(state: &State, set: &Set) -> Option<Fact> {
+    let fact = |o: Operand| operand(state, o);
+    match set.value {
+        Value::Any => None,
+        Value::Short => Some(Fact::SHORT),
+        Value::Same(o) => fact(o),
+        Value::Sum(a, b) => sum(fact(a)?, fact(b)?),
+        // The register allocator may have put one value into two registers.
+        Value::Difference(a, b) | Value::Xor(a, b) if is_one(state, a, b) => Some(Fact::new(Kind::Const(0))),
+        Value::Difference(a, b) => minus(fact(a)?, fact(b)?),
+        Value::Xor(..) => None,
+        Value::And(a, b) => (fact(a)?.is_short() || fact(b)?.is_short()).then_some(Fact::SHORT),
+        Value::Either(a, b) => Some(fact(a)?.either(&fact(b)?)),
+        Value::Masked(o, mask, bits) => Some(Fact::new(Kind::Const(fact(o)?.constant()? & mask | bits))),
+        Value::ShiftRight(of, by) => match state.get(of).is_short() {
+            true if by == Some(3) => Some(Fact::new(Kind::Count { of: state.id(of), plus: 0 })),
+            true => Some(Fact::SHORT),
+            false => set.narrow.then_some(Fact::SHORT),
+        },
+        Value::Sign { of, wide } => Some(Fact::new(Kind::Sign { of: state.id(of), wide })),
+        Value::Equal => compare::is(state).map(Fact::new),
+    }
 }
 
 fn plus(v: Fact, n: i64) -> Option<Fact> {

@@ -1,6 +1,6 @@
 //! What is known about one value that a register or a slot of the frame holds.
 
-use iced_x86::Register;
+use crate::effects::Register;
 
 /// A value's number in its state: places with the same number hold the same 64 bits.
 pub type Id = u32;
@@ -29,7 +29,7 @@ pub enum Kind {
         /// Added to its eighth.
         plus: u32,
     },
-    /// The sign of a value: what cdq and cqo leave in rdx.
+    /// The sign of a value, in all bits.
     Sign {
         /// Whose sign.
         of: Id,

@@ -10,6 +10,9 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlot, StackSlotData,
 
 use super::Translator;
 
+/// Where a value is put whose address must not look like the place's own.
+const UPPER: i32 = 8;
+
 /// What a function hides, and where.
 #[derive(Default)]
 pub struct Hidden {
@@ -34,19 +37,28 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().stack_load(types::I64, ty, slot, 0)
     }
 
-    /// The same value, of which the optimiser knows nothing: a load that it does not forward to.
+    /// The same value, of which the optimiser knows nothing: a load that it does not forward to. That is an atomic one
+    /// where it is a plain one in machine code, and elsewhere one whose address has another form than the store's.
     pub(super) fn opaque(&mut self, value: Value) -> Value {
         let ty = self.builder.func.dfg.value_type(value);
         let slot = self.hiding_place();
-        self.builder.ins().stack_store(types::I64, value, slot, 0);
-        let place = self.builder.ins().stack_addr(types::I64, slot, 0);
-        self.builder.ins().atomic_load(ty, MemFlagsData::trusted(), place)
+        let flags = MemFlagsData::trusted();
+        if self.target.loads_are_ordered() {
+            self.builder.ins().stack_store(types::I64, value, slot, 0);
+            let place = self.builder.ins().stack_addr(types::I64, slot, 0);
+            self.builder.ins().atomic_load(ty, flags, place)
+        } else {
+            self.builder.ins().stack_store(types::I64, value, slot, UPPER);
+            let place = self.builder.ins().stack_addr(types::I64, slot, 0);
+            self.builder.ins().load(ty, flags, place, UPPER)
+        }
     }
 
     fn hiding_place(&mut self) -> StackSlot {
-        let builder = &mut self.builder;
+        let (builder, ordered) = (&mut self.builder, self.target.loads_are_ordered());
         *self.hidden.slot.get_or_insert_with(|| {
-            builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
+            let bytes = if ordered { 8 } else { UPPER.cast_unsigned() + 8 };
+            builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 3))
         })
     }
 }

@@ -80,10 +80,8 @@ fn object(
 ) -> Result<Vec<u8>, Group> {
     let wasm = merge(linker, members, start, wanted, key)
         .map_err(|e| Group::Refused(refused(linker, members, &format!("cannot be merged: {e}"))))?;
-    // The audit cannot judge the other targets' code: what the code does is what is tested here.
-    let unaudited = target != Target::X86_64;
     let max_memory_pages = Some(MAX_MEMORY_PAGES);
-    let options = Options { fuel: FUEL_MAX, max_memory_pages, target, unaudited, ..Options::default() };
+    let options = Options { fuel: FUEL_MAX, max_memory_pages, target, ..Options::default() };
     match wasmkc_compiler::compile(&wasm, &options) {
         Ok(object) => Ok(object.bytes),
         Err(e @ CompileError::SegmentOutOfBounds { .. }) => Err(Group::TrapsBefore(e)),

@@ -1,6 +1,9 @@
 //! A small builder of objects for tests: code bytes in, the bytes of a valid `.kwo` out.
 //!
-//! It writes what `abi/SPEC.md` asks for and nothing more, and lets a test break one thing at a time.
+//! It writes what `abi/SPEC.md` asks for and nothing more, and lets a test break one thing at a time. [`Code`] writes
+//! x86_64, [`aarch64::Code`] the other.
+
+pub mod aarch64;
 
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
 use object::{
@@ -9,8 +12,9 @@ use object::{
 };
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::object::{
-    EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE, R_X86_64_PC32, R_X86_64_PLT32,
-    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_SLOTS, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
+    EM_AARCH64, EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE, R_AARCH64_ADD_ABS_LO12_NC,
+    R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_CALL26, R_X86_64_PC32, R_X86_64_PLT32, SECTION_FUNCS, SECTION_IMPORTS,
+    SECTION_META, SECTION_SLOTS, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
 };
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
 
@@ -27,10 +31,16 @@ pub const TRAP_LEN: u8 = 12;
 /// What a relocation refers to.
 #[derive(Clone, Debug)]
 pub enum To {
-    /// PLT32 against an undefined symbol.
+    /// PLT32 or CALL26 against an undefined symbol.
     Symbol(&'static str),
     /// PC32 against `.rodata`.
     Rodata,
+    /// ADR_PREL_PG_HI21 against `.rodata`.
+    RodataPage,
+    /// ADD_ABS_LO12_NC against `.rodata`.
+    RodataLow,
+    /// A type that no object has, against `.rodata`.
+    Other(u32),
 }
 
 /// One function being written.
@@ -148,6 +158,8 @@ pub struct Kwo {
     pub rodata: Vec<u8>,
     /// Numbers of the helpers in `.wkc.imports`.
     pub helpers: Vec<u32>,
+    /// The machine in the ELF header.
+    pub machine: u16,
     /// ELF flags of `.text`.
     pub text_flags: u64,
     /// ELF flags of `.rodata`.
@@ -188,6 +200,7 @@ impl Kwo {
             functions: vec![code],
             rodata: Vec::new(),
             helpers: Vec::new(),
+            machine: EM_X86_64,
             text_flags: u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
             rodata_flags: u64::from(elf::SHF_ALLOC),
             padding: 0xcc,
@@ -211,7 +224,9 @@ impl Kwo {
 
     /// The object's bytes.
     pub fn build(&self) -> Vec<u8> {
-        let mut obj = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+        let arm = self.machine == EM_AARCH64;
+        let architecture = if arm { Architecture::Aarch64 } else { Architecture::X86_64 };
+        let mut obj = Object::new(BinaryFormat::Elf, architecture, Endianness::Little);
         let text = add(&mut obj, ".text", SectionKind::Text, self.text_flags);
         let rodata = add(&mut obj, ".rodata", SectionKind::ReadOnlyData, self.rodata_flags);
         obj.set_section_data(rodata, self.rodata.clone(), 16);
@@ -244,6 +259,10 @@ impl Kwo {
         for (offset, to, addend) in relocations {
             let (symbol, r_type) = match to {
                 To::Rodata => (rodata_symbol, R_X86_64_PC32),
+                To::RodataPage => (rodata_symbol, R_AARCH64_ADR_PREL_PG_HI21),
+                To::RodataLow => (rodata_symbol, R_AARCH64_ADD_ABS_LO12_NC),
+                To::Other(r_type) => (rodata_symbol, r_type),
+                To::Symbol(name) if arm => (undefined(&mut obj, &mut symbols, name), R_AARCH64_CALL26),
                 To::Symbol(name) => (undefined(&mut obj, &mut symbols, name), R_X86_64_PLT32),
             };
             let flags = RelocationFlags::Elf { r_type };

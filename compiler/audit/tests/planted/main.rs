@@ -1,5 +1,6 @@
 //! Planted bytes: each forbidden thing in an otherwise valid object is refused by its rule's name.
 
+mod aarch64;
 #[path = "../common/mod.rs"]
 mod common;
 mod division;

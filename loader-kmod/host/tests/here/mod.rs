@@ -3,8 +3,8 @@
 
 use wasmkc_compiler::{Options, Target};
 
-/// The default options with this machine as target; without the audit where it cannot judge the code.
+/// The default options with this machine as target.
 pub fn options() -> Options {
     let target = Target::by_machine(wasmkc_host::MACHINE).expect("the compiler knows this machine");
-    Options { target, unaudited: target != Target::X86_64, ..Options::default() }
+    Options { target, ..Options::default() }
 }

@@ -7,9 +7,10 @@ use iced_x86::{
 };
 
 use crate::finding::Rule;
+use crate::machine::Broken;
 
 /// Refuses every instruction outside the integer subset, naming its class.
-pub fn check(i: &Instruction, info: &InstructionInfo) -> Result<(), (Rule, String)> {
+pub fn check(i: &Instruction, info: &InstructionInfo) -> Result<(), Broken> {
     let refuse = |rule, detail: &str| Err((rule, detail.to_owned()));
     let code = i.code();
     match i.mnemonic() {

@@ -7,21 +7,25 @@
 
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
+use super::number;
 use crate::state::{Apart, State};
 use crate::value::{Kind, Special};
 
 /// Says what is missing.
 pub fn check(state: &State, i: &Instruction) -> Result<(), &'static str> {
+    if !matches!(i.mnemonic(), Mnemonic::Div | Mnemonic::Idiv) {
+        return Ok(());
+    }
     let divisor = i.op0_register();
     let wide = divisor.is_gpr64();
     if i.op0_kind() != OpKind::Register || !wide && !divisor.is_gpr32() || divisor.full_register() == Register::RSP {
         return Err("the divisor is in no 32-bit or 64-bit register");
     }
-    let (dividend, divisor) = (state.id(Register::RAX), state.id(divisor));
+    let (dividend, divisor) = (state.id(number(Register::RAX)), state.id(number(divisor.full_register())));
     if !state.fact(divisor).is_not(Special::Zero, wide) {
         return Err("the divisor may be zero");
     }
-    let high = state.get(Register::RDX).kind;
+    let high = state.get(number(Register::RDX)).kind;
     if i.mnemonic() == Mnemonic::Div {
         return match high {
             Kind::Const(n) if Special::of(n, wide) == Some(Special::Zero) => Ok(()),

@@ -3,23 +3,25 @@
 //! An address is made from registers, or names a constant in `.rodata` through a PC32 relocation.
 //! Whether a register's value is a good address is proven elsewhere.
 
-use iced_x86::{ConstantOffsets, Instruction, InstructionInfo, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, InstructionInfo, Mnemonic, OpAccess, OpKind, Register};
 
+use super::misplaced;
 use crate::finding::Rule;
 use crate::image::{Image, Target};
+use crate::machine::Broken;
 
-type Check = Result<(), (Rule, String)>;
+type Check = Result<(), Broken>;
 
 /// Where in the instruction its one relocation may lie, and that nothing else is relocated.
-pub fn relocation<'i>(
-    image: &'i Image<'_>,
-    i: &Instruction,
-    at: &ConstantOffsets,
-) -> Result<Option<&'i Target>, (Rule, String)> {
+pub fn relocation<'i>(image: &'i Image<'_>, i: &Instruction) -> Result<Option<&'i Target>, Broken> {
     let (start, end) = (i.ip() as u32, i.next_ip() as u32);
     // A relocation takes four bytes: one that starts up to three bytes before would reach in as well.
     let mut inside = image.relocations.range(start.saturating_sub(3)..end);
     let Some((offset, target)) = inside.next() else { return Ok(None) };
+    let bytes = &image.text[start as usize..end as usize];
+    let mut decoder = Decoder::with_ip(64, bytes, i.ip(), DecoderOptions::NONE);
+    let at = decoder.decode();
+    let at = decoder.get_constant_offsets(&at);
     let field = match target {
         Target::Symbol(_) if i.is_call_near() || i.is_jmp_near() => {
             at.has_immediate().then(|| start + at.immediate_offset() as u32).filter(|_| at.immediate_size() == 4)
@@ -31,7 +33,7 @@ pub fn relocation<'i>(
         _ => None,
     };
     if field != Some(*offset) || inside.next().is_some() {
-        return Err((Rule::Relocation, format!("a relocation at .text+{offset:#x} is not the operand it may be")));
+        return Err(misplaced(*offset));
     }
     Ok(Some(target))
 }

@@ -1,0 +1,205 @@
+//! The machines that code may be for, behind one face: what differs between them is asked here.
+
+use crate::descent::Body;
+use crate::effects::{Condition, Control, Effects, Register};
+use crate::finding::{Finding, Rule};
+use crate::image::{Function, Image, Target};
+use crate::state::State;
+use crate::{aarch64, x86_64};
+use std::fmt;
+
+/// A rule that is broken, and how.
+pub type Broken = (Rule, String);
+
+/// A machine that the audit knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Machine {
+    /// x86_64.
+    #[default]
+    X86_64,
+    /// aarch64.
+    Aarch64,
+}
+
+/// What all code of a machine keeps to.
+#[derive(Debug)]
+pub struct Convention {
+    /// How many registers it has, the stack pointer among them.
+    pub registers: usize,
+    /// Number of the stack pointer.
+    pub stack_pointer: Register,
+    /// Number of the frame pointer.
+    pub frame_pointer: Register,
+    /// Registers that only the frame's start and end write, one bit each.
+    pub frame_registers: u32,
+    /// What divides every depth of the stack.
+    pub stack_alignment: u32,
+    /// Where callees get the call block and the next two arguments.
+    pub arguments: [Register; 3],
+    /// Registers that a function gives back as it found them, those of the frame aside.
+    pub callee_saved: &'static [Register],
+    /// What divides the offset of every instruction.
+    pub code_alignment: u32,
+    /// Each byte between functions.
+    pub padding: u8,
+    /// What entry points begin with.
+    pub landing_pad: [u8; 4],
+    /// A return stands behind the frame's end, and does not take it down by itself.
+    pub returns_behind_frame: bool,
+    /// Instructions that take a frame down.
+    pub takedown: usize,
+    /// A register's name.
+    pub name: fn(Register) -> String,
+}
+
+impl Machine {
+    /// What its code keeps to.
+    pub fn convention(self) -> &'static Convention {
+        match self {
+            Self::X86_64 => &x86_64::CONVENTION,
+            Self::Aarch64 => &aarch64::CONVENTION,
+        }
+    }
+
+    /// Reads the instruction at offset `at` of `.text`, where `bytes` start.
+    pub fn decode(self, bytes: &[u8], at: u32) -> Instruction {
+        match self {
+            Self::X86_64 => Instruction::X86_64(x86_64::decode(bytes, at)),
+            Self::Aarch64 => Instruction::Aarch64(aarch64::decode(bytes, at)),
+        }
+    }
+
+    /// The offset behind the instructions that make the frame, where they are what they must be.
+    pub fn prologue_end(self, body: &Body<'_>) -> Option<u32> {
+        match self {
+            Self::X86_64 => x86_64::prologue_end(body),
+            Self::Aarch64 => aarch64::prologue_end(body),
+        }
+    }
+
+    /// Landing pads stand at entry points only.
+    pub fn landing_pads(self, image: &Image<'_>, findings: &mut Vec<Finding>) {
+        match self {
+            Self::X86_64 => x86_64::landing::check(image, findings),
+            Self::Aarch64 => aarch64::landing::check(image, findings),
+        }
+    }
+}
+
+/// One instruction of a machine, valid or not.
+#[derive(Clone, Copy, Debug)]
+pub enum Instruction {
+    /// Of x86_64; its ip is its offset in `.text`.
+    X86_64(iced_x86::Instruction),
+    /// Of aarch64.
+    Aarch64(aarch64::Word),
+}
+
+/// The same call for either machine.
+macro_rules! either {
+    ($self:ident, $i:ident => $name:ident($($argument:expr),*)) => {
+        match $self {
+            Instruction::X86_64($i) => x86_64::$name($($argument),*),
+            Instruction::Aarch64($i) => aarch64::$name($($argument),*),
+        }
+    };
+}
+
+impl Instruction {
+    /// Its offset in `.text`.
+    pub fn at(&self) -> u32 {
+        match self {
+            Self::X86_64(i) => i.ip() as u32,
+            Self::Aarch64(i) => i.at,
+        }
+    }
+
+    /// The offset behind it.
+    pub fn next(&self) -> u32 {
+        match self {
+            Self::X86_64(i) => i.next_ip() as u32,
+            Self::Aarch64(i) => i.next(),
+        }
+    }
+
+    /// Whether the bytes form no instruction.
+    pub fn is_invalid(&self) -> bool {
+        match self {
+            Self::X86_64(i) => i.is_invalid(),
+            Self::Aarch64(i) => i.is_invalid(),
+        }
+    }
+
+    /// Refuses what no filter may contain, wherever it stands.
+    pub fn check(&self) -> Result<(), Broken> {
+        either!(self, i => check(i))
+    }
+
+    /// Whether control goes on behind an instruction that was refused.
+    pub fn goes_on(&self) -> bool {
+        either!(self, i => goes_on(i))
+    }
+
+    /// Its relocation, which lies where it may.
+    pub fn relocation<'i>(&self, image: &'i Image<'_>) -> Result<Option<&'i Target>, Broken> {
+        either!(self, i => relocation(image, i))
+    }
+
+    /// Refuses what names memory in a wrong way. Gives the constant that its memory operand is.
+    pub fn references(&self, image: &Image<'_>, reloc: Option<&Target>) -> Result<Option<u64>, Broken> {
+        either!(self, i => references(image, i, reloc))
+    }
+
+    /// Where control goes.
+    pub fn control(&self) -> Control {
+        either!(self, i => control(i))
+    }
+
+    /// When a branch is taken.
+    pub fn condition(&self) -> Condition {
+        either!(self, i => condition(i))
+    }
+
+    /// What it does; `constant` is what [`Self::references`] gave.
+    pub fn effects(&self, constant: Option<u64>) -> Effects {
+        either!(self, i => effects(i, constant))
+    }
+
+    /// Whether it does nothing but stop: ud2, udf.
+    pub fn is_fault(&self) -> bool {
+        either!(self, i => is_fault(i))
+    }
+
+    /// Its place among the instructions that take a frame down, if it is one of them.
+    pub fn takedown(&self) -> Option<usize> {
+        either!(self, i => takedown(i))
+    }
+
+    /// Whether what stands before a jump reads as what takes the frame down.
+    pub fn is_behind_frame(&self, image: &Image<'_>, function: &Function) -> bool {
+        either!(self, i => is_behind_frame(image, function, i))
+    }
+
+    /// Says why a division may fault, if it is one and may.
+    pub fn division(&self, state: &State) -> Result<(), &'static str> {
+        match self {
+            Self::X86_64(i) => x86_64::division::check(state, i),
+            // There, a division by zero gives zero, and what overflows wraps.
+            Self::Aarch64(_) => Ok(()),
+        }
+    }
+
+    /// The name of what it does.
+    pub fn mnemonic(&self) -> String {
+        either!(self, i => mnemonic(i))
+    }
+}
+
+impl fmt::Display for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::X86_64(i) => i.fmt(f),
+            Self::Aarch64(i) => i.fmt(f),
+        }
+    }
+}

@@ -12,24 +12,16 @@ on() {
 	[ "$1" = "$(uname -m)" ] || programs=build/bin-$1 cross=$1-linux-gnu-
 }
 
-# unsigned WASM OBJECT --name NAME [--fuel N]: an object for the machine. What the audit does not know yet is compiled
-# without it, by a program of the tests.
+# unsigned WASM OBJECT --name NAME [--fuel N]: an object for the machine.
 unsigned() {
 	wasm=$1 object=$2
 	shift 2
-	case $machine in
-	x86_64) $wasmkc build "$wasm" -o "$object" "$@" >/dev/null ;;
-	*) build/bin/wkc-unaudited "$machine" "$wasm" "$object" "$@" ;;
-	esac
+	$wasmkc build "$wasm" -o "$object" --target "$machine" "$@" >/dev/null
 }
 
-# signed KEY WASM OBJECT --name NAME [--fuel N]: the same, signed with KEY.key and KEY.crt. `wasmkc build` audits what it
-# signs, sign-file does not.
+# signed KEY WASM OBJECT --name NAME [--fuel N]: the same, signed with KEY.key and KEY.crt.
 signed() {
 	key=$out/$1.key cert=$out/$1.crt
 	shift
-	case $machine in
-	x86_64) unsigned "$@" --sign "$key" --cert "$cert" ;;
-	*) unsigned "$@" && "$sign_file" sha256 "$key" "$cert" "$object" ;;
-	esac
+	unsigned "$@" --sign "$key" --cert "$cert"
 }

@@ -9,7 +9,7 @@ export WKC_START
 STEP := scripts/step
 
 # The machine and the kernel that the VM boots decide what is built: x86_64/6.12, x86_64/6.1, aarch64/6.12 or aarch64/6.1.
-ON ?= x86_64/6.12
+ON ?= $(shell uname -m)/6.12
 ON_MACHINE := $(firstword $(subst /, ,$(ON)))
 ON_LINE := $(lastword $(subst /, ,$(ON)))
 ON_SUFFIX := $(if $(filter-out x86_64/6.12,$(ON)),-$(ON_MACHINE)-$(ON_LINE))
@@ -81,7 +81,7 @@ scenarios: setup build vm-programs
 	@mkdir -p build/wxwalk$(ON_SUFFIX) $(SCENARIOS) && cp -u tests/kmod/* build/wxwalk$(ON_SUFFIX)/
 	@$(STEP) 'page table walker' $(MAKE) -s -C $(KDIR) M=$(abspath build/wxwalk$(ON_SUFFIX)) CROSS_COMPILE=$(CROSS_COMPILE) modules
 	@for source in tests/ebpf/*.c; do \
-		$(CLANG) -target bpf -O2 -g -Wall -Werror -I/usr/include/x86_64-linux-gnu \
+		$(CLANG) -target bpf -O2 -g -Wall -Werror -I/usr/include/$(shell uname -m)-linux-gnu \
 			-c "$$source" -o "$(SCENARIOS)/$$(basename "$$source" .c).bpf.o"; \
 	done
 	@$(STEP) 'signed filters' tests/prepare.sh $(KDIR)/scripts/sign-file $(ON_MACHINE) $(ON_LINE)

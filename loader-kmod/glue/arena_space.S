@@ -4,10 +4,11 @@
  * kernel's module loader maps them within reach of direct calls, with the protection of text and
  * of read-only data.
  */
+#include <asm/page.h>
 #include "arch.h"
 
 	.section .wasmkc_arena, WKC_ARENA_FLAGS, %nobits
-	.balign 4096
+	.balign PAGE_SIZE
 	.globl wkc_arena_text
 wkc_arena_text:
 	.skip WKC_TEXT_ARENA
@@ -15,7 +16,7 @@ wkc_arena_text:
 wkc_arena_text_end:
 
 	.section .wasmkc_rodata, "a", %nobits
-	.balign 4096
+	.balign PAGE_SIZE
 	.globl wkc_arena_rodata
 wkc_arena_rodata:
 	.skip WKC_RODATA_ARENA

@@ -15,8 +15,8 @@
  *
  * Contexts: everything is process context and may sleep, but what is marked "softirq": the kfunc
  * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock but the innermost
- * one of the log's queue (log.c). From the kfunc they run with bottom halves disabled and inside an
- * RCU read side, which is what keeps a filter alive. Generated code and helpers, and they alone, also run
+ * one of the log's queue (log.c). From the kfunc they run on one CPU and inside an RCU read side, which
+ * is what keeps a filter alive; bottom halves are disabled but for test runs of 6.1 (xdp.c). Generated code and helpers, and they alone, also run
  * in process context: while an instance is being made (instance.c), and in calls of exports (call.c). No
  * hook can be in those instances. Generated code never yields; where the kernel does not preempt, the fuel
  * is what bounds it.

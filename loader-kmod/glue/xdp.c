@@ -4,8 +4,10 @@
  *
  *	handle -> filter -> this CPU's instance -> busy -> generated code -> verdict checked -> counted
  *
- * Softirq, bottom halves disabled, inside an RCU read side (net/core/dev.c and BPF_PROG_TEST_RUN
- * see to both). No lock, no allocation. Whatever goes wrong ends in the filter's trap verdict; a handle
+ * Inside an RCU read side, on one CPU: net/core/dev.c and BPF_PROG_TEST_RUN see to both. In softirq
+ * with bottom halves disabled, but for test runs of 6.1, which are process context: packets that come
+ * meanwhile find the instance busy, and so does whoever runs while a test run is preempted. No lock, no
+ * allocation. Whatever goes wrong ends in the filter's trap verdict; a handle
  * of no program, or of one without `xdp`, in XDP_ABORTED.
  */
 #include <linux/bpf.h>

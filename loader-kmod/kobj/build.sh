@@ -24,7 +24,7 @@ x86_64)
 	;;
 arm64)
 	target=aarch64-unknown-none-softfloat emulation=aarch64linux
-	machine="-Zbranch-protection=bti,pac-ret"
+	machine="-Zbranch-protection=bti,pac-ret -Zfixed-x18"
 	thunks=
 	;;
 *) echo "$0: unknown machine '$1'" >&2 && exit 2 ;;

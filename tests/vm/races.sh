@@ -93,6 +93,14 @@ equal "unload: no reset ran afterwards" "$wrong" 0
 
 # CPU 1 goes and comes back while packets flow on both CPUs: a sender without a preference, and one each time that begins
 # on CPU 1 and is moved when that goes.
+# Has the sender of CPU 1 begun? One that comes when that has gone would not start at all.
+sends_on_cpu1() {
+	for process in /proc/[0-9]*; do
+		[ "$(cat "$process/comm" 2>/dev/null)" = wkc-traffic ] &&
+			grep -qx 'Cpus_allowed_list:[[:space:]]*1' "$process/status" 2>/dev/null && return
+	done
+	return 1
+}
 ok "hotplug: attach" on_dst wasmkc attach /host/by-cpu.kwo --dev vdst
 tx_dropped=$(counter src tx_dropped)
 on_src taskset 1 wkc-traffic udp 10.9.0.2:7000 --count 100000000 --seconds 10 >/tmp/sent &
@@ -101,7 +109,7 @@ times=0
 while kill -0 $sender 2>/dev/null; do
 	on_src taskset 2 wkc-traffic udp 10.9.0.2:7000 --count 100000000 --seconds 1 >>/tmp/sent.moved &
 	moved=$!
-	sleep 0.3
+	eventually sends_on_cpu1
 	cpu1 0 && sleep 0.3 && cpu1 1 && times=$((times + 1))
 	wait $moved
 done

@@ -14,10 +14,10 @@ walk() {
 # shellcheck disable=SC2046 # the walk prints five words
 set -- $(walk wkc_arena_text wkc_arena_text_end)
 echo "# text: pages $1 executable $2 writable $3 both $4 executable aliases $5"
+equal "text: there are pages" "$([ "$1" -gt 0 ] && echo yes)" yes
 equal "text: all pages are executable" "$2" "$1"
 equal "text: no page is writable" "$3" 0
 equal "text: no executable alias" "$5" 0
-equal "text: there are pages" "$([ "$1" -gt 0 ] && echo yes)" yes
 # shellcheck disable=SC2046
 set -- $(walk wkc_arena_rodata wkc_arena_rodata_end)
 echo "# rodata: pages $1 executable $2 writable $3 both $4 executable aliases $5"

@@ -2,6 +2,9 @@
 # What every script of vm/ shares: where things are, the exit codes, and how to complain.
 # Sourced, never run; who sources it sets VM_DIR, and not each uses all of it (SC2034).
 
+# What fails inside $( ) fails the script.
+shopt -s inherit_errexit
+
 ROOT=$(cd "$VM_DIR/.." && pwd)
 VM_BUILD="$ROOT/build/vm"
 LOCK="$VM_DIR/kernels.lock"

@@ -17,10 +17,10 @@ unpack_kernel() {
 	deb=$(locked_deb "$1" "$2" image) || exit
 	need_tool depmod kmod
 	say "unpacking kernel $3"
-	dpkg-deb -x "$deb" "$4"
+	dpkg-deb -x "$deb" "$4" || return 1
 	# Debian 12 keeps modules in /lib, later ones in /usr/lib.
 	[ -d "$4/lib/modules" ] || { mkdir -p "$4/lib" && ln -s ../usr/lib/modules "$4/lib/modules"; }
-	depmod -b "$4" "$3"
+	depmod -b "$4" "$3" || return 1
 	ln -s "boot/vmlinuz-$3" "$4/vmlinuz"
 	printf '%s\n' "$3" >"$4/release"
 }
@@ -37,7 +37,7 @@ unpack_headers() {
 	local kind deb
 	for kind in headers common kbuild; do
 		deb=$(locked_deb "$1" "$2" "$kind") || exit
-		dpkg-deb -x "$deb" "$3"
+		dpkg-deb -x "$deb" "$3" || return 1
 	done
 	# They expect each other in /usr/src.
 	# shellcheck disable=SC2016 # the dollars are make's
@@ -52,7 +52,7 @@ headers_dir() {
 	if [ "$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null)" = "installed $version" ]; then
 		printf '/usr/src/%s\n' "$package"
 	else
-		unpacked "headers/$sha" unpack_headers "$1" "$2" >/dev/null
+		unpacked "headers/$sha" unpack_headers "$1" "$2" >/dev/null || exit
 		printf '%s/headers/%s/usr/src/%s\n' "$VM_BUILD" "$sha" "$package"
 	fi
 }

@@ -78,7 +78,8 @@ fetch_deb() {
 }
 
 # unpacked NAME FUNCTION ARGUMENTS...: prints build/vm/NAME, which FUNCTION fills if it is not there yet: it is called
-# with the arguments and a folder of its own that becomes NAME when it is complete.
+# with the arguments and a folder of its own that becomes NAME when it is complete. FUNCTION says of each step that it
+# failed: `set -e` does not hold where somebody looks at the status.
 unpacked() {
 	local dir="$VM_BUILD/$1" tmp
 	shift
@@ -87,7 +88,7 @@ unpacked() {
 		mkdir -p "$(dirname "$dir")"
 		tmp=$(mktemp -d "$dir.tmp.XXXXXX")
 		chmod 755 "$tmp"
-		"$@" "$tmp" || { rm -rf "$tmp"; return 1; }
+		"$@" "$tmp" || { rm -rf "$tmp"; die "$EXIT_SETUP" "could not fill $dir"; }
 		# Another run may have been quicker: its folder is as good as ours.
 		mv -T "$tmp" "$dir" 2>/dev/null || rm -rf "$tmp"
 		[ -d "$dir" ] || die "$EXIT_SETUP" "could not fill $dir"

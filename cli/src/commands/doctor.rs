@@ -2,12 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::device::Device;
-use crate::kernel::{explain, open_error};
+use crate::kernel::{bpf, explain, open_error};
 use crate::output::emit;
 use crate::pins;
 use serde::Serialize;
 use std::path::Path;
-use wasmkc_abi::control::Info;
+use wasmkc_abi::control::{Info, MODULE};
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -210,7 +210,12 @@ fn of_info(info: &Info) -> Vec<Check> {
                 "none",
                 "build the module with pahole (package dwarves) and the kernel's own headers",
             ),
-            id => ok("module BTF", format!("XDP function has id {id}")),
+            id => match bpf::module_btf(MODULE) {
+                Ok(Some(_)) => ok("module BTF", format!("XDP function has id {id}")),
+                // The kernel drops the types of a module that was built for another one, and loads it all the same.
+                Ok(None) => fail("module BTF", "the kernel refused it", "build the module for this very kernel"),
+                Err(e) => fail("module BTF", format!("the kernel does not say: {e}"), "run this as root"),
+            },
         },
         match (info.keys, info.trust_locked != 0) {
             (0, true) => {

@@ -71,6 +71,8 @@ pub const SIGNATURE_PKCS7: u8 = 2;
 pub const EM_X86_64: u16 = 62;
 /// ELF machine of aarch64.
 pub const EM_AARCH64: u16 = 183;
+/// `Meta::machine` of bytecode; no ELF machine has this number.
+pub const MACHINE_PORTABLE: u16 = 0xf064;
 /// x86_64: 32 bits, place relative, of a call or jump.
 pub const R_X86_64_PLT32: u32 = 4;
 /// x86_64: 32 bits, place relative.

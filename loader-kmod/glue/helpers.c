@@ -10,6 +10,11 @@
 #include <linux/random.h>
 #include "wasmkc.h"
 
+static const struct wkc_instance *instance_of(const struct wkc_call *call)
+{
+	return wkc_pointer(le64_to_cpu(call->instance));
+}
+
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 {
 	return ktime_get_ns();
@@ -21,9 +26,7 @@ __u64 wkc_helper_ktime_ns(struct wkc_call *call)
  */
 __u32 wkc_helper_cpu(struct wkc_call *call)
 {
-	const struct wkc_instance *i = (const struct wkc_instance *)call->instance;
-
-	return i->cpu;
+	return instance_of(call)->cpu;
 }
 
 __u32 wkc_helper_random32(struct wkc_call *call)
@@ -33,7 +36,5 @@ __u32 wkc_helper_random32(struct wkc_call *call)
 
 __u32 wkc_helper_log(struct wkc_call *call, const __u8 *a0, __u64 a1)
 {
-	const struct wkc_instance *i = (const struct wkc_instance *)call->instance;
-
-	return wkc_log((const struct wkc_filter *)i->owner, a0, min_t(u64, a1, WKC_MAX_LOG));
+	return wkc_log(wkc_pointer(instance_of(call)->owner), a0, min_t(u64, a1, WKC_MAX_LOG));
 }

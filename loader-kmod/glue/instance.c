@@ -36,7 +36,10 @@ static const char *const entry_names[] = { "the start function", "`_initialize`"
 static int run_init(struct wkc_cpu *c, char *msg)
 {
 	const struct wkc_filter *f = c->filter;
-	struct wkc_call call = { .instance = (u64)c->instance, .fuel = WKC_FUEL_INIT };
+	struct wkc_call call = {
+		.instance = cpu_to_le64(wkc_address(c->instance)),
+		.fuel = cpu_to_le64(WKC_FUEL_INIT),
+	};
 	int unowned = wkc_die_unowned();
 	size_t n;
 	u32 i;
@@ -44,7 +47,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 	for (i = 0; i < ARRAY_SIZE(f->image.entry_init); i++) {
 		if (!f->image.entry_init[i])
 			continue;
-		call.stack_limit = wkc_stack_limit(WKC_STACK_XDP);
+		call.stack_limit = cpu_to_le64(wkc_stack_limit(WKC_STACK_XDP));
 		wkc_enter(&call, f->image.entry_init[i]);
 		cond_resched();
 		/* Another load's exception at the same time fails this one, too; its next try will not. */
@@ -76,7 +79,7 @@ static int start_instance(struct wkc_cpu *c, char *msg)
 		return -EIO;
 	}
 	wkc_core_instantiate(c->filter->program, i, c->memory);
-	i->owner = (u64)c->filter;
+	i->owner = wkc_address(c->filter);
 	i->cpu = c->cpu;
 	ret = run_init(c, msg);
 	if (!ret && sp != WKC_NONE)

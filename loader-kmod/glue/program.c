@@ -123,9 +123,10 @@ static int check_image(const struct wkc_load *req, const struct wkc_image_info *
 
 /*
  * Frees what is not in the table, or no longer. Nobody can hold a pointer to it:
- * - kfunc: found it through its slot, which was never set or was cleared before a grace period;
+ * - kfunc: found it through its slot, which was never set or was cleared before a grace period; so did packet.c;
  * - reset work: cancelled by wkc_instance_destroy(), and only the kfunc queues it;
  * - ioctls and the hotplug callback: found it under wkc_lock, which is held here;
+ * - ingress hooks: unload refuses while one is counted, and each holds the module;
  * - sessions: unload refuses while one is counted, and an open device holds the module at exit;
  * - generated code, and with it its text and rodata: runs inside the kfunc, run_init() or a session's
  *   call only;
@@ -290,9 +291,9 @@ int wkc_program_unload(const char *name, char *msg)
 		goto out;
 	}
 	attached = wkc_stub_attached(f);
-	if (attached) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use); detach it first",
-			 name, attached);
+	if (attached || f->ingress) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use, and %u ingress hooks); detach it first",
+			 name, attached, f->ingress);
 		ret = -EBUSY;
 		goto out;
 	}
@@ -314,7 +315,7 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	memset(out, 0, sizeof(*out));
 	strscpy(out->name, f->name, sizeof(out->name));
 	out->id = f->id;
-	out->attached = wkc_stub_attached(f);
+	out->attached = wkc_stub_attached(f) + f->ingress;
 	out->flags = f->image.flags;
 	out->hooks = f->image.hooks;
 	out->trap_verdict = f->trap_verdict;

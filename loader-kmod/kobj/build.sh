@@ -2,10 +2,10 @@
 # Builds the loader's core for the kernel: OUTDIR/wkc_core.o.
 # Only wkc_core_* is global in it; only what ALLOWED names is undefined; both are checked here, and so is that
 # nothing of the core's own code can panic.
-# usage: build.sh x86_64|arm64 OUTDIR      CARGO and LD_PREFIX may be set
+# usage: build.sh x86|arm64|arm|s390 OUTDIR (the kernel's names of machines)      CARGO and LD_PREFIX may be set
 set -eu
 
-[ $# -eq 2 ] || { echo "usage: $0 x86_64|arm64 OUTDIR" >&2; exit 2; }
+[ $# -eq 2 ] || { echo "usage: $0 x86|arm64|arm|s390 OUTDIR" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$2"
 out=$(cd "$2" && pwd)
@@ -15,8 +15,9 @@ for tool in "${CARGO:-cargo}" "$ld" "$objcopy"; do
 done
 
 # The kernel's code model and mitigations; no jump tables, no unwind tables, no GOT.
+model=static
 case $1 in
-x86_64)
+x86)
 	target=x86_64-unknown-none emulation=elf_x86_64
 	machine="-Ccode-model=kernel -Zplt=yes -Zretpoline-external-thunk -Zfunction-return=thunk-extern \
 -Zcf-protection=branch -Zindirect-branch-cs-prefix"
@@ -27,9 +28,17 @@ arm64)
 	machine="-Zbranch-protection=bti,pac-ret"
 	thunks=
 	;;
+arm)
+	# Integers only: the kernel saves no other registers for a module.
+	target=armv7a-none-eabi emulation=armelf_linux_eabi machine= thunks=
+	;;
+s390)
+	target=s390x-unknown-none-softfloat emulation=elf64_s390 machine= thunks=
+	model=pic
+	;;
 *) echo "$0: unknown machine '$1'" >&2 && exit 2 ;;
 esac
-flags="-Crelocation-model=static -Cforce-unwind-tables=no -Cjump-tables=no $machine \
+flags="-Crelocation-model=$model -Cforce-unwind-tables=no -Cjump-tables=no $machine \
 -Cforce-frame-pointers=yes --remap-path-prefix=$(cd "$here/../.." && pwd)=. \
 --remap-path-prefix=$(rustc --print sysroot)=rust"
 

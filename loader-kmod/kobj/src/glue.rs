@@ -44,7 +44,7 @@ impl Platform for Kernel {
     } else if cfg!(target_arch = "aarch64") {
         object::EM_AARCH64
     } else {
-        panic!("no machine that native code is made for")
+        object::MACHINE_PORTABLE
     };
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {

@@ -60,10 +60,10 @@ fn main() {
     h.push_str(
         "\n#ifndef __ASSEMBLY__\n\n\
          /* The per-call block; see vmctx.rs. */\n\
-         struct wkc_call {\n\t__le64 instance;\n\t__u64 saved_sp;\n\t__le64 stack_limit;\n\t__le64 fuel;\n\t__le64 packet;\n\
-         \t__le64 packet_len;\n\t__le64 packet_total_len;\n\t__u64 hook_context;\n\t__u32 trap_code;\n\t__u32 flags;\n\
+         struct wkc_call {\n\t__u64 instance;\n\t__u64 saved_sp;\n\t__u64 stack_limit;\n\t__s64 fuel;\n\t__u64 packet;\n\
+         \t__u64 packet_len;\n\t__u64 packet_total_len;\n\t__u64 hook_context;\n\t__u32 trap_code;\n\t__u32 flags;\n\
          \t__u64 trap_site;\n};\n\n\
-         /* Header of an instance; globals follow. */\n\
+         /* Header of an instance; globals follow. What generated code reads or writes is little-endian on every machine. */\n\
          struct wkc_instance {\n\t__le64 memory_base;\n\t__le64 memory_size;\n\t__le64 memory_max;\n\t__u64 owner;\n\
          \t__u32 cpu;\n\t__u32 pad;\n\t__le64 shadow_sp;\n\t__u64 reserved[2];\n\t__le64 globals[];\n};\n\n\
          struct wkc_text {\n\t__u64 ptr;\n\t__u32 len;\n\t__u32 pad;\n};\n\n\

@@ -64,20 +64,20 @@
 
 /* The per-call block; see vmctx.rs. */
 struct wkc_call {
-	__le64 instance;
+	__u64 instance;
 	__u64 saved_sp;
-	__le64 stack_limit;
-	__le64 fuel;
-	__le64 packet;
-	__le64 packet_len;
-	__le64 packet_total_len;
+	__u64 stack_limit;
+	__s64 fuel;
+	__u64 packet;
+	__u64 packet_len;
+	__u64 packet_total_len;
 	__u64 hook_context;
 	__u32 trap_code;
 	__u32 flags;
 	__u64 trap_site;
 };
 
-/* Header of an instance; globals follow. */
+/* Header of an instance; globals follow. What generated code reads or writes is little-endian on every machine. */
 struct wkc_instance {
 	__le64 memory_base;
 	__le64 memory_size;

@@ -232,7 +232,8 @@ pub struct Inspect {
 The same loader core, linker and machine code as in the kernel. A FILE.kwo needs a certificate that
 vouches for it; a FILE.wasm is compiled first. With --json: one line a packet, then one with \"summary\".
 With --loaded, a program that is in the kernel judges the packets there, by BPF_PROG_TEST_RUN: that needs
-root, and a program that is attached nowhere. Its counters count them.
+root, and a program that is attached nowhere. Its counters count them. With --direct, and where BPF cannot
+call the loader, the loader itself is asked: then the program may be attached.
 
 Examples:
   wasmkc run filter.wasm --pcap in.pcap
@@ -247,6 +248,9 @@ pub struct Run {
     /// A loaded program's name, instead of a file
     #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "certs", "author", "TrapOptions"])]
     pub loaded: Option<String>,
+    /// With --loaded: by the loader itself, without BPF
+    #[arg(long, requires = "loaded")]
+    pub direct: bool,
     /// Packets to run it on (pcap or pcapng)
     #[arg(long, value_name = "IN", required_unless_present = "invoke")]
     pub pcap: Option<PathBuf>,
@@ -373,10 +377,13 @@ pub struct Load {
 #[command(after_help = "\
 A FILE.kwo (or anything with a slash) is loaded first, and unloaded again if attaching fails.
 The attachment lasts until `detach` or a reboot: its link is pinned in /sys/fs/bpf/wasmkc/NAME/DEV.
+With --mode ingress the loader keeps it, until the device goes; it is behind XDP and tc, works on every
+kernel, and knows neither tx nor redirect: they count as traps.
 
 Examples:
   wasmkc attach filter.kwo --dev eth0
-  wasmkc attach filter --dev eth1 --mode generic")]
+  wasmkc attach filter --dev eth1 --mode generic
+  wasmkc attach filter --dev eth2 --mode ingress")]
 pub struct Attach {
     /// A loaded program's name, or an object to load
     #[arg(value_name = "NAME|FILE.kwo")]
@@ -384,7 +391,7 @@ pub struct Attach {
     /// Network device
     #[arg(long, value_name = "IF")]
     pub dev: String,
-    /// In the driver, or in the network stack; there is no fallback from one to the other
+    /// In the driver, in the network stack, or at netfilter's ingress hook; there is no fallback from one to the other
     #[arg(long, value_name = "MODE", default_value = "native")]
     pub mode: Mode,
     #[command(flatten)]

@@ -11,6 +11,7 @@ mod attach;
 mod capture;
 mod commands;
 mod error;
+mod ingress;
 mod kernel;
 mod kind;
 mod output;

@@ -136,9 +136,9 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	/* The core has checked that the transfer area has room for all values; without values there may be none. */
 	__le64 *transfer = c->instance->globals + (first == WKC_NONE ? 0 : first);
 	struct wkc_call call = {
-		.instance = cpu_to_le64(wkc_address(c->instance)),
-		.fuel = cpu_to_le64(req->fuel),
-		.stack_limit = cpu_to_le64(wkc_stack_limit(req->stack ?: WKC_STACK_CALL)),
+		.instance = wkc_address(c->instance),
+		.fuel = req->fuel,
+		.stack_limit = wkc_stack_limit(req->stack ?: WKC_STACK_CALL),
 	};
 	int unowned = wkc_die_unowned();
 	u32 i;

@@ -12,7 +12,7 @@
 
 static const struct wkc_instance *instance_of(const struct wkc_call *call)
 {
-	return wkc_pointer(le64_to_cpu(call->instance));
+	return wkc_pointer(call->instance);
 }
 
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)

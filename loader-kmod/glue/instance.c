@@ -37,8 +37,8 @@ static int run_init(struct wkc_cpu *c, char *msg)
 {
 	const struct wkc_filter *f = c->filter;
 	struct wkc_call call = {
-		.instance = cpu_to_le64(wkc_address(c->instance)),
-		.fuel = cpu_to_le64(WKC_FUEL_INIT),
+		.instance = wkc_address(c->instance),
+		.fuel = WKC_FUEL_INIT,
 	};
 	int unowned = wkc_die_unowned();
 	size_t n;
@@ -47,7 +47,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 	for (i = 0; i < ARRAY_SIZE(f->image.entry_init); i++) {
 		if (!f->image.entry_init[i])
 			continue;
-		call.stack_limit = cpu_to_le64(wkc_stack_limit(WKC_STACK_XDP));
+		call.stack_limit = wkc_stack_limit(WKC_STACK_XDP);
 		wkc_enter(&call, f->image.entry_init[i]);
 		cond_resched();
 		/* Another load's exception at the same time fails this one, too; its next try will not. */

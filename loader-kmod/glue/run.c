@@ -48,7 +48,7 @@ u32 wkc_run_trapped(struct wkc_filter *f, struct wkc_cpu *c, const struct wkc_ca
 {
 	u32 busy;
 
-	wkc_trap_note(c, code, call->trap_code ? call->trap_site : 0, le64_to_cpu(call->packet_len));
+	wkc_trap_note(c, code, call->trap_code ? call->trap_site : 0, call->packet_len);
 	local64_inc(&c->verdicts[f->trap_verdict]);
 	local64_add(f->fuel - wkc_fuel_left(call), &c->fuel);
 	wkc_instance_give_back_shadow_stack(c);

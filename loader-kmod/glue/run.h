@@ -46,12 +46,12 @@ static __always_inline u32 wkc_run_judge(const struct wkc_call *call, const stru
 static __always_inline void wkc_run_fill(struct wkc_call *call, const struct wkc_filter *f,
 					 const struct wkc_instance *i, const struct wkc_packet *p)
 {
-	call->instance = cpu_to_le64(wkc_address(i));
-	call->stack_limit = cpu_to_le64(wkc_stack_limit(WKC_STACK_XDP));
-	call->fuel = cpu_to_le64(f->fuel);
-	call->packet = cpu_to_le64(wkc_address(p->data));
-	call->packet_len = cpu_to_le64(p->len);
-	call->packet_total_len = cpu_to_le64(p->total_len);
+	call->instance = wkc_address(i);
+	call->stack_limit = wkc_stack_limit(WKC_STACK_XDP);
+	call->fuel = f->fuel;
+	call->packet = wkc_address(p->data);
+	call->packet_len = p->len;
+	call->packet_total_len = p->total_len;
 	call->hook_context = wkc_address(p->context);
 	call->trap_code = 0;
 	call->flags = 0;
@@ -92,7 +92,7 @@ static __always_inline u32 wkc_run(struct wkc_filter *f, const struct wkc_packet
 	if (unlikely(code))
 		return wkc_run_trapped(f, c, call, code);
 	local64_inc(&c->verdicts[verdict]);
-	local64_add(f->fuel - le64_to_cpu(call->fuel), &c->fuel);
+	local64_add(f->fuel - call->fuel, &c->fuel);
 	smp_store_release(&c->busy, WKC_IDLE);
 	return verdict;
 }

@@ -246,7 +246,7 @@ static inline void *wkc_pointer(u64 address)
 /* What is left is below zero after the trap for lack of fuel. */
 static inline u64 wkc_fuel_left(const struct wkc_call *call)
 {
-	return max((s64)le64_to_cpu(call->fuel), 0LL);
+	return max(call->fuel, 0LL);
 }
 
 /*

@@ -16,6 +16,7 @@ use crate::tables::{Signature, Tables};
 #[derive(Debug)]
 pub struct Program<P: Platform> {
     space: Space<P>,
+    text_size: usize,
     meta: Meta,
     tables: Tables,
     text_sha256: [u8; 32],
@@ -40,6 +41,8 @@ pub struct Info {
     pub flags: u32,
     /// `HOOK_*`.
     pub hooks: u32,
+    /// Whether the code is bytecode, which [`crate::interpret::Machine`] runs.
+    pub bytecode: bool,
     /// Initial memory in pages.
     pub memory_min: u32,
     /// Pages that the largest sizes of all memories take together.
@@ -78,8 +81,14 @@ pub struct TrapSite<'a> {
 pub struct WrongSize;
 
 impl<P: Platform> Program<P> {
-    pub(crate) fn new(space: Space<P>, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
-        Self { space, meta, tables, text_sha256 }
+    pub(crate) fn new(
+        space: Space<P>,
+        text_size: usize,
+        meta: Meta,
+        tables: Tables,
+        text_sha256: [u8; 32],
+    ) -> Self {
+        Self { space, text_size, meta, tables, text_sha256 }
     }
 
     /// The platform it was loaded for.
@@ -125,9 +134,10 @@ impl<P: Platform> Program<P> {
             fuel: m.fuel,
             text_base: self.space.text.address,
             heap_bytes: self.tables.heap_bytes().saturating_add(size_of::<Self>() as u64),
-            text_size: u32::try_from(self.space.text.size).unwrap_or(u32::MAX),
+            text_size: u32::try_from(self.text_size).unwrap_or(u32::MAX),
             flags: m.flags,
             hooks: m.hooks,
+            bytecode: crate::portable::is_portable(m),
             memory_min: m.memory_min,
             memory_max: self.memory_pages(),
             instance_bytes: u32::try_from(self.instance_bytes()).unwrap_or(u32::MAX),

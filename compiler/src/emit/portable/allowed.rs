@@ -34,7 +34,7 @@ macro_rules! any_of {
 
 fn is_allowed(op: &Op) -> bool {
     let Op::ExtendedOp(extended) = op else { return is_plain(op) || is_branch_or_call(op) || is_access(op) };
-    any_of!(extended, ExtendedOp; Trap CallIndirectHost Xpcadd Bswap32 Bswap64 XMulHi64U Xbmask32 Xbmask64)
+    any_of!(extended, ExtendedOp; Trap CallIndirectHost Xpcadd Bswap32 Bswap64 XMulHi64S XMulHi64U Xbmask32 Xbmask64)
 }
 
 fn is_branch_or_call(op: &Op) -> bool {

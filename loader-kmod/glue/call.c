@@ -17,7 +17,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 struct wkc_session {
@@ -138,7 +138,6 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	struct wkc_call call = {
 		.instance = (u64)c->instance,
 		.fuel = req->fuel,
-		.stack_limit = wkc_stack_limit(req->stack ?: WKC_STACK_CALL),
 	};
 
 	int unowned = wkc_die_unowned();
@@ -146,7 +145,7 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	req->results = 0;
 	c->instance->cpu = raw_smp_processor_id();
 	memcpy(transfer, v->slots, req->args * sizeof(*transfer));
-	wkc_enter(&call, v->entry);
+	wkc_execute(c, &call, v->entry, req->stack ?: WKC_STACK_CALL);
 	cond_resched();
 	req->fuel_used = req->fuel - max(call.fuel, 0LL);
 	if (call.trap_code) {

@@ -10,6 +10,22 @@
 #include <linux/random.h>
 #include "wasmkc.h"
 
+/* For the interpreter, which has the arguments as numbers. */
+u64 wkc_plat_helper(struct wkc_call *call, u32 number, const u64 *args)
+{
+	switch (number) {
+	case 1:
+		return wkc_helper_ktime_ns(call);
+	case 2:
+		return wkc_helper_cpu(call);
+	case 3:
+		return wkc_helper_random32(call);
+	case 4:
+		return wkc_helper_log(call, (const u8 *)(unsigned long)args[0], args[1]);
+	}
+	return 0;
+}
+
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 {
 	return ktime_get_ns();

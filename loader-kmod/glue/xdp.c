@@ -15,7 +15,7 @@
 #include <linux/module.h>
 #include <net/xdp.h>
 #include "compat.h"
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 /* A packet on a CPU that has no instance. */
@@ -86,12 +86,11 @@ static __always_inline u32 judge(const struct wkc_call *call, u32 verdict)
 	return 0;
 }
 
-/* Every field but two: wkc_enter writes saved_sp, a trap writes trap_site. */
+/* Every field but three: wkc_execute writes stack_limit, wkc_enter saved_sp, a trap trap_site. */
 static __always_inline void fill(struct wkc_call *call, const struct wkc_filter *f,
 				 const struct wkc_instance *i, struct xdp_buff *xdp)
 {
 	call->instance = (u64)i;
-	call->stack_limit = wkc_stack_limit(WKC_STACK_XDP);
 	call->fuel = f->fuel;
 	call->packet = (u64)xdp->data;
 	call->packet_len = xdp->data_end - xdp->data;
@@ -117,7 +116,7 @@ static __always_inline u32 run(struct wkc_filter *f, struct wkc_cpu *c, struct x
 		return busy == WKC_RESETTING ? disabled(f, c) : nested(f, c, xdp->data_end - xdp->data);
 	smp_acquire__after_ctrl_dep();
 	fill(&call, f, c->instance, xdp);
-	verdict = wkc_enter(&call, f->entry_xdp);
+	verdict = wkc_execute(c, &call, f->entry_xdp, WKC_STACK_XDP);
 	code = judge(&call, verdict);
 	if (unlikely(code))
 		return trapped(f, c, &call, code);

@@ -154,7 +154,8 @@ impl Translator<'_, '_, '_> {
     pub(super) fn dispatch(&mut self, source: Source, ty: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let callee_type = &module.types[ty as usize];
-        let callee_signature = signature(module, self.target, callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
+        let callee_signature =
+            signature(module, self.target, callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
         let entry = self.builder.current_block().expect("entry block");
         let mut args = self.builder.block_params(entry).to_vec();
         let selector = args.pop().expect("selector of a dispatcher");

@@ -4,8 +4,7 @@ use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use wasmparser::{FuncType, ValType};
 
 use crate::{
-    CompileError,
-    Target,
+    CompileError, Target,
     isa::REGISTER_RESULTS,
     module::{Module, is_reference},
 };

@@ -127,7 +127,9 @@ impl Machine {
         let [to, from, len, ..] = values;
         match id {
             HOST_MEMMOVE => {
-                let (Some(to), Some(from), Ok(len)) = (pointer(to), pointer(from), usize::try_from(len)) else { return };
+                let (Some(to), Some(from), Ok(len)) = (pointer(to), pointer(from), usize::try_from(len)) else {
+                    return;
+                };
                 // SAFETY: bytecode has checked both ranges against what they lie in.
                 unsafe { ptr::copy(from.as_ptr(), to.as_ptr(), len) };
             }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use wasmkc_abi::control::ENGINE_PORTABLE;
 use wasmkc_abi::limits::{FUEL_INIT, STACK_XDP, WASM_PAGE};
 use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::TrapCode;
@@ -127,7 +128,10 @@ impl Instance {
             memory: zeroed(usize::try_from(memory).map_err(|_| StartError::NoMemory)?)?,
             program: program.clone(),
             context: Box::default(),
-            machine: info.bytecode.then(Machine::new).transpose().map_err(|_| StartError::NoMemory)?,
+            machine: (info.engine == ENGINE_PORTABLE)
+                .then(Machine::new)
+                .transpose()
+                .map_err(|_| StartError::NoMemory)?,
         };
         instance.initialize()?;
         Ok(instance)

@@ -43,6 +43,8 @@ fn main() {
         ("AFTER_TRAP_KEEP", u64::from(control::AFTER_TRAP_KEEP)),
         ("AFTER_TRAP_RESET", u64::from(control::AFTER_TRAP_RESET)),
         ("AFTER_TRAP_DISABLE", u64::from(control::AFTER_TRAP_DISABLE)),
+        ("ENGINE_NATIVE", u64::from(control::ENGINE_NATIVE)),
+        ("ENGINE_PORTABLE", u64::from(control::ENGINE_PORTABLE)),
         ("CALL_REDIRECTED", u64::from(vmctx::CALL_REDIRECTED)),
         ("CALL_SAVED_SP", std::mem::offset_of!(vmctx::Call, saved_sp) as u64),
         ("CALL_TRAP_CODE", std::mem::offset_of!(vmctx::Call, trap_code) as u64),

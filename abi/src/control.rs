@@ -104,6 +104,11 @@ pub const AFTER_TRAP_RESET: u32 = 1;
 /// After `trap_limit` traps the program gives the trap verdict only.
 pub const AFTER_TRAP_DISABLE: u32 = 2;
 
+/// The program is native code of the machine.
+pub const ENGINE_NATIVE: u32 = 0;
+/// The program is portable code, which the loader interprets.
+pub const ENGINE_PORTABLE: u32 = 1;
+
 /// `LOAD`: verifies, links and instantiates an object. CAP_SYS_ADMIN. All or nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]

@@ -48,12 +48,13 @@ pub const SECTION_STRINGS: &str = ".wkc.strings";
 /// Prefix of sections that hold an inner ELF, followed by the target's name.
 pub const SECTION_TARGET_PREFIX: &str = ".wkc.target.";
 
-/// Section that holds the inner ELF for a machine, `EM_*`; `None` for one that has no native code.
+/// Section that holds the inner ELF for a machine, `EM_*` or [`MACHINE_PORTABLE`]; `None` for one that has no code.
 #[must_use]
 pub const fn section_target(machine: u16) -> Option<&'static str> {
     match machine {
         EM_X86_64 => Some(".wkc.target.x86_64"),
         EM_AARCH64 => Some(".wkc.target.aarch64"),
+        MACHINE_PORTABLE => Some(".wkc.target.portable"),
         _ => None,
     }
 }
@@ -71,8 +72,12 @@ pub const SIGNATURE_PKCS7: u8 = 2;
 pub const EM_X86_64: u16 = 62;
 /// ELF machine of aarch64.
 pub const EM_AARCH64: u16 = 183;
+/// ELF machine of bytecode, which is for no machine.
+pub const EM_NONE: u16 = 0;
 /// `Meta::machine` of bytecode; no ELF machine has this number.
 pub const MACHINE_PORTABLE: u16 = 0xf064;
+/// `Meta::bytecode` of bytecode: the version of Pulley's 64-bit little-endian instructions.
+pub const BYTECODE_VERSION: u16 = 48;
 /// x86_64: 32 bits, place relative, of a call or jump.
 pub const R_X86_64_PLT32: u32 = 4;
 /// x86_64: 32 bits, place relative.
@@ -150,10 +155,10 @@ record! {
         abi_major: u16,
         /// [`crate::ABI_MINOR`] of the compiler.
         abi_minor: u16,
-        /// ELF machine; equals the ELF header's.
+        /// ELF machine; equals the ELF header's, but [`MACHINE_PORTABLE`] where that is [`EM_NONE`].
         machine: u16,
-        /// Zero.
-        pad0: u16,
+        /// [`BYTECODE_VERSION`] where the code is bytecode, else zero.
+        bytecode: u16,
         /// `FLAG_*`.
         flags: u32,
         /// `HOOK_*`.

@@ -71,7 +71,9 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(&module, &image, &lines, options)?;
     let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
-    audit(&bytes)?;
+    if options.target.is_audited() {
+        audit(&bytes)?;
+    }
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 
@@ -156,6 +158,6 @@ fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: 
         helpers: module.helpers().iter().map(|h| h.name).collect(),
         trap_sites: tables.traps.len() as u32,
         fuel: options.fuel,
-        masked: !options.author_trusted,
+        masked: !options.author_trusted && options.target.masks(),
     }
 }

@@ -17,7 +17,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 struct wkc_session {
@@ -138,7 +138,6 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	struct wkc_call call = {
 		.instance = wkc_address(c->instance),
 		.fuel = req->fuel,
-		.stack_limit = wkc_stack_limit(req->stack ?: WKC_STACK_CALL),
 	};
 	int unowned = wkc_die_unowned();
 	u32 i;
@@ -147,7 +146,7 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	c->instance->cpu = raw_smp_processor_id();
 	for (i = 0; i < req->args; i++)
 		transfer[i] = cpu_to_le64(v->slots[i]);
-	wkc_enter(&call, v->entry);
+	wkc_execute(c, &call, v->entry, req->stack ?: WKC_STACK_CALL);
 	cond_resched();
 	req->fuel_used = req->fuel - wkc_fuel_left(&call);
 	if (call.trap_code) {

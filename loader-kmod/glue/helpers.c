@@ -15,6 +15,22 @@ static const struct wkc_instance *instance_of(const struct wkc_call *call)
 	return wkc_pointer(call->instance);
 }
 
+/* For the interpreter, which has the arguments as numbers. */
+u64 wkc_plat_helper(struct wkc_call *call, u32 number, const u64 *args)
+{
+	switch (number) {
+	case 1:
+		return wkc_helper_ktime_ns(call);
+	case 2:
+		return wkc_helper_cpu(call);
+	case 3:
+		return wkc_helper_random32(call);
+	case 4:
+		return wkc_helper_log(call, wkc_pointer(args[0]), args[1]);
+	}
+	return 0;
+}
+
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 {
 	return ktime_get_ns();

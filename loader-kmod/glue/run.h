@@ -12,7 +12,7 @@
 
 #include <linux/bpf.h>
 #include <linux/smp.h>
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 /* What a filter is to judge. */
@@ -42,12 +42,11 @@ static __always_inline u32 wkc_run_judge(const struct wkc_call *call, const stru
 	return 0;
 }
 
-/* Every field but two: wkc_enter writes saved_sp, a trap writes trap_site. */
+/* Every field but three: wkc_execute writes stack_limit, wkc_enter saved_sp, a trap trap_site. */
 static __always_inline void wkc_run_fill(struct wkc_call *call, const struct wkc_filter *f,
 					 const struct wkc_instance *i, const struct wkc_packet *p)
 {
 	call->instance = wkc_address(i);
-	call->stack_limit = wkc_stack_limit(WKC_STACK_XDP);
 	call->fuel = f->fuel;
 	call->packet = wkc_address(p->data);
 	call->packet_len = p->len;
@@ -86,7 +85,7 @@ static __always_inline u32 wkc_run(struct wkc_filter *f, const struct wkc_packet
 	}
 	smp_acquire__after_ctrl_dep();
 	wkc_run_fill(call, f, c->instance, p);
-	verdict = wkc_enter(call, f->entry_xdp);
+	verdict = wkc_execute(c, call, f->entry_xdp, WKC_STACK_XDP);
 	code = wkc_run_judge(call, p, verdict);
 	*trap = code;
 	if (unlikely(code))

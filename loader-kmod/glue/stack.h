@@ -9,10 +9,7 @@
 #include <linux/sched/task_stack.h>
 #include <asm/irq.h>
 #include <asm/processor.h>
-#include "arch.h"
 #include "wasmkc_abi.h"
-
-#if WKC_NATIVE
 
 /* The lowest address of each CPU's stack for interrupts, 0 until wkc_stack_find() has seen it. */
 DECLARE_PER_CPU(unsigned long, wkc_irq_stack);
@@ -36,15 +33,5 @@ static __always_inline u64 wkc_stack_limit(u32 grant)
 	}
 	return max(sp - grant, end + WKC_STACK_RESERVE);
 }
-
-#else
-
-/* Bytecode has a stack of its own. */
-static __always_inline u64 wkc_stack_limit(u32 grant)
-{
-	return grant;
-}
-
-#endif
 
 #endif /* WKC_STACK_H */

@@ -70,8 +70,9 @@ struct wkc_trap_entry {
 struct wkc_cpu {
 	struct wkc_instance *instance;	/* in the same allocation */
 	struct wkc_filter *filter;
+	struct wkc_machine *machine;	/* what portable code runs on; NULL for native code */
 	u8 *memory;			/* memory_max pages, or NULL */
-	size_t bytes;			/* charged for this struct, the instance and the memory */
+	size_t bytes;			/* charged for this struct, the instance, the memory and the machine */
 	u32 cpu;
 	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
 	struct delayed_work reset;
@@ -120,6 +121,11 @@ int wkc_arena_init(void);
 int wkc_arena_check_wx(void);
 bool wkc_arena_is_text(u64 address);
 void wkc_arena_usage(struct wkc_info *info);
+
+/* bytecode.c */
+int wkc_bytecode_alloc(size_t size, u64 *addr);
+void wkc_bytecode_free(u64 addr);
+int wkc_bytecode_write(u64 addr, const u8 *bytes, size_t len);
 
 /* trust.c */
 int wkc_trust_init(void);

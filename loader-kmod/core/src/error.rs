@@ -70,6 +70,7 @@ codes! {
     BadMagic = "bad-magic", EBADMSG, "the magic number is wrong";
     AbiMismatch = "abi-mismatch", EPROTO, "built for another ABI version; rebuild the object or update the loader";
     MachineMismatch = "machine-mismatch", EBADMSG, "the metadata names another machine than the ELF header";
+    BytecodeMismatch = "bytecode-mismatch", EPROTO, "bytecode of another version, width or byte order; rebuild the object or update the loader";
     ReservedNotZero = "reserved-not-zero", EBADMSG, "a reserved field is not zero";
     UnknownFlag = "unknown-flag", EPROTO, "an unknown flag is set";
     UnknownHook = "unknown-hook", EOPNOTSUPP, "an unknown hook, or no hook at all";

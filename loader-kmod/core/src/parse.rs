@@ -13,6 +13,7 @@ use crate::elf::{Elf, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SHT_REL
 use crate::error::{Code, Error};
 use crate::image::SignedImage;
 use crate::memory::List;
+use crate::portable;
 use crate::relocation::{self, Relocation};
 use crate::tables::Tables;
 
@@ -75,6 +76,7 @@ pub(crate) fn parse(bytes: &[u8], machine: u16) -> Result<ParsedImage<'_>, Error
     let tables = Tables::parse(&sections, &meta)?;
     check_entries(&meta, sections.text.bytes, &tables)?;
     let relocations = relocation::parse(&elf, &sections, &tables)?;
+    portable::check_text(&meta, sections.text.bytes, relocations.len())?;
     Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations })
 }
 
@@ -83,7 +85,7 @@ fn for_machine(outer: Elf<'_>, machine: u16) -> Result<Elf<'_>, Error> {
     if outer.sections().any(|s| s.name == MODULE_SECTION) {
         return Err(Error::of(Code::KernelModule));
     }
-    if outer.machine() == machine {
+    if outer.machine() == machine || outer.machine() == o::EM_NONE {
         return Ok(outer);
     }
     // Found by name, and the only one that is looked into: the others may be of any width and byte order.
@@ -184,10 +186,11 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
     if m.abi_major != ABI_MAJOR || m.abi_minor > ABI_MINOR {
         return Err(meta_error(Code::AbiMismatch, "abi"));
     }
-    if m.machine != machine {
+    if m.machine != portable::in_meta(machine) {
         return Err(meta_error(Code::MachineMismatch, "machine"));
     }
-    if m.pad0 != 0 || m.reserved2 != 0 || m.reserved3 != 0 {
+    portable::check_version(&m)?;
+    if m.reserved2 != 0 || m.reserved3 != 0 {
         return Err(meta_error(Code::ReservedNotZero, "reserved"));
     }
     if m.flags & !(o::FLAG_AUTHOR_TRUSTED | o::FLAG_MEMORY_GROWS | o::FLAG_HAS_MEMORY) != 0 {
@@ -219,11 +222,13 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
 }
 
 /// What a function that the loader enters begins with, and what its offset is a multiple of; `None` for a machine
-/// without native code.
-const fn landing_pad(machine: u16) -> Option<([u8; 4], u32)> {
+/// that is not known.
+const fn landing_pad(machine: u16) -> Option<(&'static [u8], u32)> {
     match machine {
-        o::EM_X86_64 => Some((ENDBR64, 1)),
-        o::EM_AARCH64 => Some((BTI_C, 4)),
+        o::EM_X86_64 => Some((&ENDBR64, 1)),
+        o::EM_AARCH64 => Some((&BTI_C, 4)),
+        // the processor never goes there
+        o::MACHINE_PORTABLE => Some((&[], 1)),
         _ => None,
     }
 }
@@ -244,7 +249,7 @@ fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error>
         let starts = tables.funcs.binary_search_by_key(&offset, |f| f.text_offset).is_ok();
         let here = text.get(offset as usize..);
         let lands = landing_pad(meta.machine)
-            .is_some_and(|(pad, align)| offset.is_multiple_of(align) && here.is_some_and(|t| t.starts_with(&pad)));
+            .is_some_and(|(pad, align)| offset.is_multiple_of(align) && here.is_some_and(|t| t.starts_with(pad)));
         if !starts || !lands {
             return Err(meta_error(Code::BadEntry, name));
         }

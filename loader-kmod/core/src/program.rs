@@ -4,18 +4,21 @@
 
 use core::mem::offset_of;
 
+use wasmkc_abi::control::{ENGINE_NATIVE, ENGINE_PORTABLE};
 use wasmkc_abi::limits::WASM_PAGE;
 use wasmkc_abi::object::{Meta, NONE};
 use wasmkc_abi::vmctx::{INSTANCE_GLOBALS, INSTANCE_SLOT, Instance};
 
 use crate::link::Space;
 use crate::platform::Platform;
+use crate::portable::is_portable;
 use crate::tables::{Signature, Tables};
 
 /// A loaded program. Dropping it gives its arena space back; nobody may run its code any more by then.
 #[derive(Debug)]
 pub struct Program<P: Platform> {
     space: Space<P>,
+    text_size: usize,
     meta: Meta,
     tables: Tables,
     text_sha256: [u8; 32],
@@ -40,6 +43,8 @@ pub struct Info {
     pub flags: u32,
     /// `HOOK_*`.
     pub hooks: u32,
+    /// `ENGINE_*`; what is portable a [`crate::interpret::Machine`] runs.
+    pub engine: u32,
     /// Initial memory in pages.
     pub memory_min: u32,
     /// Pages that the largest sizes of all memories take together.
@@ -78,8 +83,8 @@ pub struct TrapSite<'a> {
 pub struct WrongSize;
 
 impl<P: Platform> Program<P> {
-    pub(crate) fn new(space: Space<P>, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
-        Self { space, meta, tables, text_sha256 }
+    pub(crate) fn new(space: Space<P>, text_size: usize, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
+        Self { space, text_size, meta, tables, text_sha256 }
     }
 
     /// The platform it was loaded for.
@@ -115,6 +120,12 @@ impl<P: Platform> Program<P> {
         slots.saturating_mul(INSTANCE_SLOT as usize).saturating_add(INSTANCE_GLOBALS as usize)
     }
 
+    /// Bytecode lies in no arena.
+    fn heap_bytes(&self) -> u64 {
+        let code = if is_portable(&self.meta) { self.space.text.size as u64 } else { 0 };
+        self.tables.heap_bytes().saturating_add(size_of::<Self>() as u64).saturating_add(code)
+    }
+
     /// What a caller needs to run it.
     #[must_use]
     pub fn info(&self) -> Info {
@@ -124,10 +135,11 @@ impl<P: Platform> Program<P> {
             entry_init: [m.entry_start, m.entry_initialize, m.entry_init].map(|e| self.address(e)),
             fuel: m.fuel,
             text_base: self.space.text.address,
-            heap_bytes: self.tables.heap_bytes().saturating_add(size_of::<Self>() as u64),
-            text_size: u32::try_from(self.space.text.size).unwrap_or(u32::MAX),
+            heap_bytes: self.heap_bytes(),
+            text_size: u32::try_from(self.text_size).unwrap_or(u32::MAX),
             flags: m.flags,
             hooks: m.hooks,
+            engine: if is_portable(m) { ENGINE_PORTABLE } else { ENGINE_NATIVE },
             memory_min: m.memory_min,
             memory_max: self.memory_pages(),
             instance_bytes: u32::try_from(self.instance_bytes()).unwrap_or(u32::MAX),

@@ -9,7 +9,8 @@ use core::fmt::{self, Write};
 
 use wasmkc_abi::control::{Export, TrapRecord};
 use wasmkc_abi::limits::WASM_PAGE;
-use wasmkc_abi::vmctx::Instance;
+use wasmkc_abi::vmctx::{Call, Instance};
+use wasmkc_core::interpret::Machine;
 use wasmkc_core::{Info, Program};
 
 use crate::glue::{Kernel, verify};
@@ -20,6 +21,9 @@ const ENOENT: i32 = 2;
 
 /// `struct wkc_program`, opaque to C.
 pub struct KernelProgram(Program<Kernel>);
+
+/// `struct wkc_machine`, opaque to C.
+pub struct KernelMachine(Machine);
 
 /// `struct wkc_image_info`.
 #[repr(C)]
@@ -38,7 +42,8 @@ pub struct ImageInfo {
     shadow_sp_slot: u32,
     transfer: u32,
     stack_bound: u32,
-    pad: u32,
+    engine: u16,
+    pad: u16,
     text_sha256: [u8; 32],
 }
 
@@ -68,6 +73,8 @@ impl From<Info> for ImageInfo {
             shadow_sp_slot: i.shadow_sp_slot,
             transfer: i.transfer,
             stack_bound: i.stack_bound,
+            // one of two small numbers
+            engine: i.engine as u16,
             pad: 0,
             text_sha256: i.text_sha256,
         }
@@ -196,6 +203,46 @@ pub unsafe extern "C" fn wkc_core_instantiate(program: *const KernelProgram, ins
     // Sizes can only be wrong where C passed no memory to a program that has some: the block then stays as it
     // was, zeroed, and every access of its code is out of bounds.
     let _ = program.0.instantiate(block, memory);
+}
+
+/// What an instance of bytecode runs on, or null where there is no memory. Process context; may sleep.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkc_core_machine_create() -> *mut KernelMachine {
+    let Ok(machine) = Machine::new() else { return core::ptr::null_mut() };
+    // SAFETY: the layout's size is not zero.
+    let place = unsafe { alloc(Layout::new::<KernelMachine>()) }.cast::<KernelMachine>();
+    if !place.is_null() {
+        // SAFETY: fresh memory of this layout.
+        unsafe { place.write(KernelMachine(machine)) };
+    }
+    place
+}
+
+/// Frees a machine. Process context.
+///
+/// # Safety
+/// `machine` is null or came from [`wkc_core_machine_create`] and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_machine_destroy(machine: *mut KernelMachine) {
+    if machine.is_null() {
+        return;
+    }
+    // SAFETY: a live machine by the caller's contract, dropped once.
+    unsafe { machine.drop_in_place() };
+    // SAFETY: it was allocated with this layout by `wkc_core_machine_create`.
+    unsafe { dealloc(machine.cast(), Layout::new::<KernelMachine>()) };
+}
+
+/// Runs the bytecode at `entry` as `wkc_enter` does with native code; the low half of its result. Any context.
+///
+/// # Safety
+/// `machine` is null or live, and nobody else uses it meanwhile; the rest is what [`Machine::run`] asks for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_interpret(machine: *mut KernelMachine, call: *mut Call, entry: u64) -> u32 {
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(machine) = (unsafe { machine.as_mut() }) else { return 0 };
+    // SAFETY: what the caller vouches for.
+    unsafe { machine.0.run(call, entry, &mut Kernel) }
 }
 
 /// Finds export `name`: 0 with its entry and the numbers of its parameters and results, or -ENOENT. Any context.

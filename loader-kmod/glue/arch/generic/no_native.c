@@ -8,16 +8,18 @@
 
 int wkc_plat_arena_alloc(u32 kind, size_t size, u64 *addr)
 {
-	return -ENOSPC;
+	return kind == WKC_ARENA_BYTECODE && size ? wkc_bytecode_alloc(size, addr) : -ENOSPC;
 }
 
 void wkc_plat_arena_free(u32 kind, u64 addr, size_t size)
 {
+	if (kind == WKC_ARENA_BYTECODE)
+		wkc_bytecode_free(addr);
 }
 
 int wkc_plat_arena_write(u32 kind, u64 addr, const u8 *bytes, size_t len)
 {
-	return -EINVAL;
+	return kind == WKC_ARENA_BYTECODE ? wkc_bytecode_write(addr, bytes, len) : -EINVAL;
 }
 
 int wkc_arena_init(void)
@@ -41,11 +43,4 @@ int wkc_die_init(void)
 
 void wkc_die_uninit(void)
 {
-}
-
-/* Nothing is loaded that could run. */
-u64 wkc_enter(struct wkc_call *call, u64 fn)
-{
-	call->trap_code = WKC_TRAP_NO_INSTANCE;
-	return 0;
 }

@@ -11,7 +11,7 @@ qemu_command() {
 	# The kernel has addresses of 32 bits: what the board puts above them is not there for it. With one thread for two
 	# processors it hangs when it stops all but one to make its text read-only.
 	armhf) program=arm threads=multi board=virt,highmem=off model=cortex-a15 parameters=console=ttyAMA0 ;;
-	s390x) board=s390-ccw-virtio model=max bus=ccw parameters=console=ttysclp0 console=(-device sclpconsole,chardev=console) ;;
+	s390x) board=s390-ccw-virtio model=max bus=ccw parameters=console=ttysclp0 console=(-device "sclpconsole,chardev=console") ;;
 	esac
 	qemu=("qemu-system-$program" -nodefaults -no-user-config -no-reboot -display none -machine "$board" -cpu "${cpu:-$model}" -smp "$cpus" -m "$memory"
 		-kernel "$2/vmlinuz" -initrd "$work/initrd")

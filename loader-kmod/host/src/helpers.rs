@@ -84,7 +84,9 @@ extern "C" fn ktime_ns(_call: *mut Call) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes a live local.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec.cast_unsigned())
+    // fields of another width on a machine of 32 bits, and never negative
+    let [seconds, nanoseconds] = [u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec)].map(|n| n.unwrap_or(0));
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
 }
 
 extern "C" fn cpu(_call: *mut Call) -> u32 {

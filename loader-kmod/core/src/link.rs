@@ -83,6 +83,7 @@ pub struct LinkedImage<'a, P: Platform> {
     text_sha256: [u8; 32],
     meta: Meta,
     tables: Tables,
+    targets: u32,
 }
 
 impl<'a> ParsedImage<'a> {
@@ -108,7 +109,8 @@ impl<'a> ParsedImage<'a> {
             let field = field.ok_or(at(Code::BadRelocation))?;
             *field = r.field.apply(*field, place, target).ok_or(at(Code::OutOfReach))?;
         }
-        Ok(LinkedImage { space, text, rodata: self.rodata, text_sha256, meta: self.meta, tables: self.tables })
+        let (meta, tables, targets) = (self.meta, self.tables, self.targets);
+        Ok(LinkedImage { space, text, rodata: self.rodata, text_sha256, meta, tables, targets })
     }
 }
 
@@ -121,6 +123,6 @@ impl<P: Platform> LinkedImage<'_, P> {
         let (text, rodata) = (self.space.text, self.space.rodata);
         self.space.write(Arena::Rodata, rodata, self.rodata)?;
         self.space.write(Arena::Text, text, &self.text)?;
-        Ok(Program::new(self.space, self.meta, self.tables, self.text_sha256))
+        Ok(Program::new(self.space, self.meta, self.tables, self.text_sha256, self.targets))
     }
 }

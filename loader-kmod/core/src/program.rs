@@ -4,8 +4,9 @@
 
 use core::mem::offset_of;
 
+use wasmkc_abi::control::{ENGINE_NATIVE, ENGINE_PORTABLE};
 use wasmkc_abi::limits::WASM_PAGE;
-use wasmkc_abi::object::{Meta, NONE};
+use wasmkc_abi::object::{MACHINE_PORTABLE, Meta, NONE};
 use wasmkc_abi::vmctx::{INSTANCE_GLOBALS, INSTANCE_SLOT, Instance};
 
 use crate::link::Space;
@@ -19,6 +20,7 @@ pub struct Program<P: Platform> {
     meta: Meta,
     tables: Tables,
     text_sha256: [u8; 32],
+    targets: u32,
 }
 
 /// What a caller needs to run a program.
@@ -52,6 +54,10 @@ pub struct Info {
     pub transfer: u32,
     /// Static bound of stack use, or [`NONE`].
     pub stack_bound: u32,
+    /// `ENGINE_*` of [`wasmkc_abi::control`].
+    pub engine: u32,
+    /// What the object had code for: bits by the rows of [`wasmkc_abi::object::TARGETS`].
+    pub targets: u32,
     /// SHA-256 of the code before relocation.
     pub text_sha256: [u8; 32],
 }
@@ -78,8 +84,8 @@ pub struct TrapSite<'a> {
 pub struct WrongSize;
 
 impl<P: Platform> Program<P> {
-    pub(crate) fn new(space: Space<P>, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
-        Self { space, meta, tables, text_sha256 }
+    pub(crate) fn new(space: Space<P>, meta: Meta, tables: Tables, text_sha256: [u8; 32], targets: u32) -> Self {
+        Self { space, meta, tables, text_sha256, targets }
     }
 
     /// The platform it was loaded for.
@@ -134,6 +140,8 @@ impl<P: Platform> Program<P> {
             shadow_sp_slot: m.shadow_sp_slot,
             transfer: m.transfer,
             stack_bound: m.stack_bound,
+            engine: if m.machine == MACHINE_PORTABLE { ENGINE_PORTABLE } else { ENGINE_NATIVE },
+            targets: self.targets,
             text_sha256: self.text_sha256,
         }
     }

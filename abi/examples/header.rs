@@ -40,6 +40,10 @@ fn main() {
         ("MACHINE_PORTABLE", u64::from(object::MACHINE_PORTABLE)),
         ("HOOK_XDP", u64::from(object::HOOK_XDP)),
         ("NONE", u64::from(object::NONE)),
+        ("LOAD_FORCE_PORTABLE", u64::from(control::LOAD_FORCE_PORTABLE)),
+        ("LOAD_FLAGS", u64::from(control::LOAD_FLAGS)),
+        ("ENGINE_NATIVE", u64::from(control::ENGINE_NATIVE)),
+        ("ENGINE_PORTABLE", u64::from(control::ENGINE_PORTABLE)),
         ("AFTER_TRAP_KEEP", u64::from(control::AFTER_TRAP_KEEP)),
         ("AFTER_TRAP_RESET", u64::from(control::AFTER_TRAP_RESET)),
         ("AFTER_TRAP_DISABLE", u64::from(control::AFTER_TRAP_DISABLE)),
@@ -76,12 +80,12 @@ fn main() {
          struct wkc_trust_key {\n\t__u8 description[128];\n};\n\n\
          struct wkc_list {\n\t__u64 ptr;\n\t__u32 capacity;\n\t__u32 count;\n\t__u32 id;\n\t__u32 pad;\n};\n\n\
          struct wkc_load {\n\t__u64 object;\n\t__u32 len;\n\t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 trap_limit;\n\
-         \t__u64 fuel;\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 pad;\n\tstruct wkc_text text;\n};\n\n\
+         \t__u64 fuel;\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 flags;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_unload {\n\t__u8 name[32];\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_handle {\n\t__u8 name[32];\n\t__s32 stub_fd;\n\t__u32 pad;\n\t__u64 handle;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_program_info {\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 attached;\n\t__u32 flags;\n\t__u32 hooks;\n\
          \t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 text_bytes;\n\t__u32 instances;\n\t__u64 memory_bytes;\n\
-         \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n};\n\n\
+         \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n\t__u32 engine;\n\t__u32 targets;\n};\n\n\
          struct wkc_stats {\n\t__u8 name[32];\n\t__u32 cpu;\n\t__u32 pad;\n\t__u64 verdicts[8];\n\
          \t__u64 traps[WKC_TRAP_COUNTERS];\n\t__u64 fuel;\n};\n\n\
          struct wkc_export {\n\t__u8 name[256];\n\t__u8 signature[264];\n};\n\n\
@@ -141,7 +145,7 @@ fn main() {
         "struct wkc_call", vmctx::Call: instance saved_sp stack_limit fuel packet packet_len packet_total_len
             hook_context trap_code flags trap_site;
         "struct wkc_instance", vmctx::Instance: memory_base memory_size memory_max owner cpu shadow_sp;
-        "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id text;
+        "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id flags text;
         "struct wkc_handle", control::Handle: name stub_fd handle text;
         "struct wkc_stats", control::Stats: name cpu verdicts traps fuel;
         "struct wkc_packet_request", control::PacketRequest: name packet len fuel_used time_ns record verdict trap text;

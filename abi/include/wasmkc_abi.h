@@ -33,6 +33,10 @@
 #define WKC_MACHINE_PORTABLE 61540
 #define WKC_HOOK_XDP 1
 #define WKC_NONE 4294967295
+#define WKC_LOAD_FORCE_PORTABLE 1
+#define WKC_LOAD_FLAGS 1
+#define WKC_ENGINE_NATIVE 0
+#define WKC_ENGINE_PORTABLE 1
 #define WKC_AFTER_TRAP_KEEP 0
 #define WKC_AFTER_TRAP_RESET 1
 #define WKC_AFTER_TRAP_DISABLE 2
@@ -143,7 +147,7 @@ struct wkc_load {
 	__u64 fuel;
 	__u8 name[32];
 	__u32 id;
-	__u32 pad;
+	__u32 flags;
 	struct wkc_text text;
 };
 
@@ -175,6 +179,8 @@ struct wkc_program_info {
 	__u8 text_sha256[32];
 	__u32 disabled;
 	__u32 trap_limit;
+	__u32 engine;
+	__u32 targets;
 };
 
 struct wkc_stats {
@@ -273,7 +279,7 @@ struct wkc_attachment {
 #define WKC_STATIC_ASSERTS \
 	static_assert(sizeof(struct wkc_call) == 80); \
 	static_assert(sizeof(struct wkc_instance) == 64); \
-	static_assert(sizeof(struct wkc_program_info) == 120); \
+	static_assert(sizeof(struct wkc_program_info) == 128); \
 	static_assert(sizeof(struct wkc_trap_record) == 160); \
 	static_assert(sizeof(struct wkc_export) == 520); \
 	static_assert(sizeof(struct wkc_attachment) == 64); \
@@ -318,6 +324,7 @@ struct wkc_attachment {
 	static_assert(offsetof(struct wkc_load, fuel) == 24); \
 	static_assert(offsetof(struct wkc_load, name) == 32); \
 	static_assert(offsetof(struct wkc_load, id) == 64); \
+	static_assert(offsetof(struct wkc_load, flags) == 68); \
 	static_assert(offsetof(struct wkc_load, text) == 72); \
 	static_assert(offsetof(struct wkc_handle, name) == 0); \
 	static_assert(offsetof(struct wkc_handle, stub_fd) == 32); \

@@ -104,6 +104,11 @@ pub const AFTER_TRAP_RESET: u32 = 1;
 /// After `trap_limit` traps the program gives the trap verdict only.
 pub const AFTER_TRAP_DISABLE: u32 = 2;
 
+/// Take the portable code, even where the object has native code for this machine.
+pub const LOAD_FORCE_PORTABLE: u32 = 1 << 0;
+/// Every flag of `LOAD` that there is.
+pub const LOAD_FLAGS: u32 = LOAD_FORCE_PORTABLE;
+
 /// The program is native code of the machine.
 pub const ENGINE_NATIVE: u32 = 0;
 /// The program is portable code, which the loader interprets.
@@ -129,8 +134,8 @@ pub struct Load {
     pub name: [u8; 32],
     /// Out: the program's id.
     pub id: u32,
-    /// Zero.
-    pub pad: u32,
+    /// `LOAD_*`; an unknown one is refused.
+    pub flags: u32,
     /// Message on failure.
     pub text: Text,
 }
@@ -243,6 +248,10 @@ pub struct Program {
     pub disabled: u32,
     /// Traps until disabled.
     pub trap_limit: u32,
+    /// `ENGINE_*`.
+    pub engine: u32,
+    /// What its object had code for: bits by the rows of [`crate::object::TARGETS`].
+    pub targets: u32,
 }
 
 /// `STATS`: counters of one program, summed over all CPUs.
@@ -398,7 +407,7 @@ const _: () = {
     assert!(size_of::<Handle>() == 64);
     assert!(size_of::<Call>() == 112);
     assert!(size_of::<Export>() == 520);
-    assert!(size_of::<Program>() == 120);
+    assert!(size_of::<Program>() == 128);
     assert!(size_of::<Stats>() == 368);
     assert!(size_of::<TrapRecord>() == 160);
     assert!(size_of::<PacketRequest>() == 96);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use wasmkc_abi::limits::{
     FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
 };
+use wasmkc_abi::object::{TARGETS, TargetRow};
 use wasmkc_compiler::Target;
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
@@ -61,12 +62,13 @@ pub enum Command {
 /// Compile a filter to an object
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The machine code is audited before anything is written; without --sign the object is unsigned, and the
-kernel refuses it until `wasmkc sign` has signed it.
+One object has code for every machine; each is audited before anything is written. Without --sign the
+object is unsigned, and the kernel refuses it until `wasmkc sign` has signed it.
 
 Examples:
   wasmkc build filter.wasm -o filter.kwo --sign my.key --cert my.crt
-  wasmkc build filter.wasm --fuel 20000 --max-memory 1M --note 'drops telnet'")]
+  wasmkc build filter.wasm --fuel 20000 --max-memory 1M --note 'drops telnet'
+  wasmkc build filter.wasm --target x86_64 --target aarch64")]
 pub struct Build {
     /// The filter (WebAssembly)
     #[arg(value_name = "IN.wasm")]
@@ -74,9 +76,9 @@ pub struct Build {
     /// The object [default: IN.kwo]
     #[arg(short, long, value_name = "OUT.kwo")]
     pub output: Option<PathBuf>,
-    /// Machine that the object is for, as `uname -m` names it
-    #[arg(long, value_name = "MACHINE", default_value = Target::default().name(), value_parser = target())]
-    pub target: Target,
+    /// Machine to make code for, as `uname -m` names it; may be given again [default: all]
+    #[arg(long = "target", value_name = "TARGET", value_parser = target())]
+    pub targets: Vec<Target>,
     /// Sign with this private key (PEM or DER)
     #[arg(long, value_name = "KEY", requires = "cert")]
     pub sign: Option<PathBuf>,
@@ -100,7 +102,7 @@ pub struct Build {
     pub name: Option<String>,
 }
 
-/// Parses the name of a machine that the compiler makes code for.
+/// Parses the name of a target that the compiler makes code for.
 fn target() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.map(Target::name))
         .try_map(|name| Target::by_name(&name).ok_or("the compiler has no such target"))
@@ -201,6 +203,8 @@ pub struct Verify {
 /// Check an object's machine code, independently of the compiler
 #[derive(Debug, Args)]
 #[command(after_help = "\
+All that is in the object is judged, whatever machine it is for.
+
 Example:
   wasmkc audit filter.kwo")]
 pub struct Audit {
@@ -212,11 +216,13 @@ pub struct Audit {
 /// Show what is in an object
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The machine code itself is shown by `objdump -d -M intel FILE.kwo`.
+The machine code itself is shown by `objdump -d -M intel FILE.kwo`; of another than the first target, by the
+same of what --extract writes: the unsigned object that `build --target TARGET` gives.
 
 Examples:
   wasmkc inspect filter.kwo
-  wasmkc inspect filter.kwo --traps")]
+  wasmkc inspect filter.kwo --traps
+  wasmkc inspect filter.kwo --extract aarch64 -o filter.aarch64.kwo")]
 pub struct Inspect {
     /// The object, signed or not
     #[arg(value_name = "FILE.kwo")]
@@ -224,6 +230,18 @@ pub struct Inspect {
     /// List the places that can trap, too (always in JSON)
     #[arg(long)]
     pub traps: bool,
+    /// Write the object of one target alone
+    #[arg(long, value_name = "TARGET", value_parser = row(), requires = "output", conflicts_with = "traps")]
+    pub extract: Option<&'static TargetRow>,
+    /// Where --extract writes to
+    #[arg(short, long, value_name = "FILE", requires = "extract")]
+    pub output: Option<PathBuf>,
+}
+
+/// Parses the name of a target that an object may have.
+fn row() -> impl TypedValueParser<Value = &'static TargetRow> {
+    PossibleValuesParser::new(TARGETS.map(|row| row.name))
+        .try_map(|name| TARGETS.iter().find(|row| row.name == name).ok_or("there is no such target"))
 }
 
 /// Run a filter over captured packets, without root and without the kernel
@@ -308,6 +326,9 @@ pub struct LoadOptions {
     /// Name of the program; the object's own, or the file's, without this
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Interpret the object's portable code, even if it has native code for this machine
+    #[arg(long)]
+    pub force_portable: bool,
     #[command(flatten)]
     pub traps: TrapOptions,
 }
@@ -332,7 +353,7 @@ pub struct TrapOptions {
 impl LoadOptions {
     /// Whether any was given.
     pub fn any(&self) -> bool {
-        self.name.is_some() || self.traps != TrapOptions::default()
+        self.name.is_some() || self.force_portable || self.traps != TrapOptions::default()
     }
 }
 

@@ -19,6 +19,7 @@ mod pins;
 mod policy;
 mod sign;
 mod signer;
+mod targets;
 mod values;
 
 use clap::Parser;

@@ -111,7 +111,7 @@ static int ioc_load(void __user *arg)
 	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (ret)
 		return wkc_reply(ret, &req.text, msg);
-	if (req.pad || !req.len || req.len > WKC_MAX_OBJECT_BYTES) {
+	if (!req.len || req.len > WKC_MAX_OBJECT_BYTES) {
 		snprintf(msg, sizeof(msg), "an object has 1 to %d bytes, this one %u",
 			 WKC_MAX_OBJECT_BYTES, req.len);
 		return wkc_reply(-EINVAL, &req.text, msg);

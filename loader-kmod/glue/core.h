@@ -34,7 +34,7 @@ struct wkc_image_info {
 	u32 transfer;		/* first slot of the transfer area, WKC_NONE if none */
 	u32 stack_bound;
 	u16 engine;		/* WKC_ENGINE_* */
-	u16 pad;
+	u16 targets;		/* what the object had code for, a bit each */
 	u8 text_sha256[32];
 };
 
@@ -44,8 +44,8 @@ static_assert(sizeof(struct wkc_image_info) == 128);
  * C calls Rust. Process context, may sleep, no lock needed; messages are NUL-terminated.
  */
 
-/* 0 or -errno with a message; all or nothing. */
-int wkc_core_load(const u8 *object, size_t len, struct wkc_program **out,
+/* 0 or -errno with a message; all or nothing. @flags are WKC_LOAD_*. */
+int wkc_core_load(const u8 *object, size_t len, u32 flags, struct wkc_program **out,
 		  struct wkc_image_info *info, char *msg, size_t msg_len);
 /* Returns the arena's space, filled with traps. */
 void wkc_core_free(struct wkc_program *p);

@@ -80,6 +80,11 @@ static int check_request(const struct wkc_load *req, char *msg)
 		snprintf(msg, WKC_MSG_LEN, "a program's name is made of letters, digits, `_`, `.` and `-`");
 		return -EINVAL;
 	}
+	if (req->flags & ~WKC_LOAD_FLAGS) {
+		snprintf(msg, WKC_MSG_LEN, "this loader has no flag %#x of LOAD; update it",
+			 req->flags & ~WKC_LOAD_FLAGS);
+		return -EINVAL;
+	}
 	if (req->trap_verdict > XDP_PASS) {
 		snprintf(msg, WKC_MSG_LEN, "the trap verdict is aborted (0), drop (1) or pass (2), not %u",
 			 req->trap_verdict);
@@ -254,7 +259,7 @@ int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg)
 	if (ret)
 		return ret;
 
-	ret = wkc_core_load(object, req->len, &program, &image, msg, WKC_MSG_LEN);
+	ret = wkc_core_load(object, req->len, req->flags, &program, &image, msg, WKC_MSG_LEN);
 	if (ret)
 		return ret;
 
@@ -324,6 +329,8 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	out->text_bytes = f->image.text_size;
 	out->fuel = f->fuel;
 	out->disabled = READ_ONCE(f->disabled);
+	out->engine = f->image.engine;
+	out->targets = f->image.targets;
 	out->memory_bytes = f->bytes + f->session_bytes;
 	memcpy(out->text_sha256, f->image.text_sha256, sizeof(out->text_sha256));
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {

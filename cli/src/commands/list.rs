@@ -6,8 +6,10 @@ use crate::kernel::{explain, open, text};
 use crate::output::{emit, hex, table};
 use crate::pins;
 use serde_json::{Value, json};
-use wasmkc_abi::control::{AFTER_TRAP_DISABLE, AFTER_TRAP_KEEP, AFTER_TRAP_RESET, Program};
-use wasmkc_abi::object::FLAG_AUTHOR_TRUSTED;
+use wasmkc_abi::control::{
+    AFTER_TRAP_DISABLE, AFTER_TRAP_KEEP, AFTER_TRAP_RESET, ENGINE_NATIVE, ENGINE_PORTABLE, Program,
+};
+use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, TARGETS};
 use wasmkc_abi::verdict::Verdict;
 
 /// Prints one line a program.
@@ -32,8 +34,8 @@ pub fn run(json: bool) -> Result<()> {
         if rows.is_empty() {
             return "no program is loaded\n".into();
         }
-        let header = ["name", "devices", "state", "on trap", "code bytes", "memory KiB", "instances", "fuel"];
-        table(&header, &[4, 5, 6, 7], programs.iter().zip(&rows).map(|(p, row)| line(p, row)))
+        let header = ["name", "devices", "state", "engine", "on trap", "code bytes", "memory KiB", "instances", "fuel"];
+        table(&header, &[5, 6, 7, 8], programs.iter().zip(&rows).map(|(p, row)| line(p, row)))
     })
 }
 
@@ -58,6 +60,8 @@ fn describe(p: &Program, places: &[Place]) -> Value {
         "gone_devices": on(true, false),
         "ingress_devices": on(false, true),
         "attached": p.attached,
+        "engine": engine(p.engine),
+        "targets": targets(p.targets),
         "disabled": p.disabled != 0,
         "trap_verdict": Verdict::from_u32(p.trap_verdict).map(Verdict::name),
         "after_trap": after_trap(p.after_trap),
@@ -90,12 +94,26 @@ fn line(p: &Program, row: &Value) -> Vec<String> {
         text(&p.name),
         if devices.is_empty() { "-".into() } else { devices.join(", ") },
         state.into(),
+        engine(p.engine).into(),
         then,
         p.text_bytes.to_string(),
         (p.memory_bytes >> 10).to_string(),
         p.instances.to_string(),
         p.fuel.to_string(),
     ]
+}
+
+fn engine(number: u32) -> &'static str {
+    match number {
+        ENGINE_NATIVE => "native",
+        ENGINE_PORTABLE => "portable",
+        _ => "unknown",
+    }
+}
+
+/// Names of what a program's object had code for.
+fn targets(bits: u32) -> Vec<&'static str> {
+    TARGETS.iter().enumerate().filter(|(n, _)| bits >> n & 1 != 0).map(|(_, row)| row.name).collect()
 }
 
 fn after_trap(number: u32) -> &'static str {
@@ -128,6 +146,8 @@ mod tests {
             text_sha256: [0xab; 32],
             disabled: 0,
             trap_limit: 3,
+            engine: ENGINE_PORTABLE,
+            targets: 0b101,
         };
         p.name[..1].copy_from_slice(b"f");
         let place = |device: &str, gone, ingress| Place { program: "f".into(), device: device.into(), gone, ingress };
@@ -135,9 +155,11 @@ mod tests {
         assert_eq!((&row["devices"], &row["gone_devices"]), (&json!(["eth0"]), &json!(["eth1"])));
         assert_eq!((&row["author_trusted"], &row["trap_verdict"]), (&json!(true), &json!("drop")));
         let cells = line(&p, &row);
-        assert_eq!(
-            cells[..6],
-            ["f", "eth0, eth2 (ingress), eth1 (gone)", "attached", "drop, disable after 3", "5", "6144"]
-        );
+        let shown =
+            ["f", "eth0, eth2 (ingress), eth1 (gone)", "attached", "portable", "drop, disable after 3", "5", "6144"];
+        assert_eq!(cells[..7], shown);
+        assert_eq!((&row["engine"], &row["targets"]), (&json!("portable"), &json!(["x86_64", "portable"])));
+        p.engine = ENGINE_NATIVE;
+        assert_eq!(line(&p, &row)[3], "native");
     }
 }

@@ -31,8 +31,10 @@ mod portable;
 pub mod program;
 pub mod relocation;
 pub mod tables;
+pub mod targets;
 
 pub use error::{Code, Error};
-pub use load::load;
+pub use load::{load, load_as};
 pub use platform::{Arena, Platform, Symbol, Verifier};
 pub use program::{Info, Program, TrapSite};
+pub use targets::Wanted;

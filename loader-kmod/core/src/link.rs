@@ -89,6 +89,7 @@ pub struct LinkedImage<'a, P: Platform> {
     text_sha256: [u8; 32],
     meta: Meta,
     tables: Tables,
+    targets: u32,
 }
 
 impl<'a> ParsedImage<'a> {
@@ -103,8 +104,8 @@ impl<'a> ParsedImage<'a> {
         if portable::is_portable(&self.meta) {
             let text = portable::image(self.text, self.rodata)?;
             space.text = space.alloc(Arena::Bytecode, text.len())?;
-            let (meta, tables) = (self.meta, self.tables);
-            return Ok(LinkedImage { space, text, rodata: &[], text_size, text_sha256, meta, tables });
+            let (meta, tables, targets) = (self.meta, self.tables, self.targets);
+            return Ok(LinkedImage { space, text, rodata: &[], text_size, text_sha256, meta, tables, targets });
         }
         let mut text = List::copy_of(self.text)?;
         space.text = space.alloc(Arena::Text, self.text.len())?;
@@ -121,8 +122,8 @@ impl<'a> ParsedImage<'a> {
             let field = field.ok_or(at(Code::BadRelocation))?;
             *field = r.field.apply(*field, place, target).ok_or(at(Code::OutOfReach))?;
         }
-        let (meta, tables) = (self.meta, self.tables);
-        Ok(LinkedImage { space, text, rodata: self.rodata, text_size, text_sha256, meta, tables })
+        let (meta, tables, targets) = (self.meta, self.tables, self.targets);
+        Ok(LinkedImage { space, text, rodata: self.rodata, text_size, text_sha256, meta, tables, targets })
     }
 }
 
@@ -135,6 +136,6 @@ impl<P: Platform> LinkedImage<'_, P> {
         let (text, rodata) = (self.space.text, self.space.rodata);
         self.space.write(rodata, self.rodata)?;
         self.space.write(text, &self.text)?;
-        Ok(Program::new(self.space, self.text_size, self.meta, self.tables, self.text_sha256))
+        Ok(Program::new(self.space, self.text_size, self.meta, self.tables, self.text_sha256, self.targets))
     }
 }

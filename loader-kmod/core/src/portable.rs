@@ -3,7 +3,7 @@
 //! right behind `.text`, where the code looks for it without relocations.
 #![forbid(unsafe_code)]
 
-use wasmkc_abi::object::{BYTECODE_VERSION, EM_NONE, MACHINE_PORTABLE, Meta, SECTION_META};
+use wasmkc_abi::object::{BYTECODE_VERSION, MACHINE_PORTABLE, Meta, SECTION_META};
 
 use crate::error::{Code, Error};
 use crate::memory::List;
@@ -14,11 +14,6 @@ const ALIGN: usize = 16;
 /// Whether the metadata are those of bytecode.
 pub(crate) const fn is_portable(meta: &Meta) -> bool {
     meta.machine == MACHINE_PORTABLE
-}
-
-/// What `Meta::machine` has to be in a file whose header says `machine`.
-pub(crate) const fn in_meta(machine: u16) -> u16 {
-    if machine == EM_NONE { MACHINE_PORTABLE } else { machine }
 }
 
 /// Refuses bytecode of another version, and a version where there is native code.

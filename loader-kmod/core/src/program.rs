@@ -22,6 +22,7 @@ pub struct Program<P: Platform> {
     meta: Meta,
     tables: Tables,
     text_sha256: [u8; 32],
+    targets: u32,
 }
 
 /// What a caller needs to run a program.
@@ -43,8 +44,6 @@ pub struct Info {
     pub flags: u32,
     /// `HOOK_*`.
     pub hooks: u32,
-    /// `ENGINE_*`; what is portable a [`crate::interpret::Machine`] runs.
-    pub engine: u32,
     /// Initial memory in pages.
     pub memory_min: u32,
     /// Pages that the largest sizes of all memories take together.
@@ -57,6 +56,10 @@ pub struct Info {
     pub transfer: u32,
     /// Static bound of stack use, or [`NONE`].
     pub stack_bound: u32,
+    /// `ENGINE_*`; what is portable a [`crate::interpret::Machine`] runs.
+    pub engine: u32,
+    /// What the object had code for: bits by the rows of [`wasmkc_abi::object::TARGETS`].
+    pub targets: u32,
     /// SHA-256 of the code before relocation.
     pub text_sha256: [u8; 32],
 }
@@ -83,8 +86,15 @@ pub struct TrapSite<'a> {
 pub struct WrongSize;
 
 impl<P: Platform> Program<P> {
-    pub(crate) fn new(space: Space<P>, text_size: usize, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
-        Self { space, text_size, meta, tables, text_sha256 }
+    pub(crate) fn new(
+        space: Space<P>,
+        text_size: usize,
+        meta: Meta,
+        tables: Tables,
+        text_sha256: [u8; 32],
+        targets: u32,
+    ) -> Self {
+        Self { space, text_size, meta, tables, text_sha256, targets }
     }
 
     /// The platform it was loaded for.
@@ -139,13 +149,14 @@ impl<P: Platform> Program<P> {
             text_size: u32::try_from(self.text_size).unwrap_or(u32::MAX),
             flags: m.flags,
             hooks: m.hooks,
-            engine: if is_portable(m) { ENGINE_PORTABLE } else { ENGINE_NATIVE },
             memory_min: m.memory_min,
             memory_max: self.memory_pages(),
             instance_bytes: u32::try_from(self.instance_bytes()).unwrap_or(u32::MAX),
             shadow_sp_slot: m.shadow_sp_slot,
             transfer: m.transfer,
             stack_bound: m.stack_bound,
+            engine: if is_portable(m) { ENGINE_PORTABLE } else { ENGINE_NATIVE },
+            targets: self.targets,
             text_sha256: self.text_sha256,
         }
     }

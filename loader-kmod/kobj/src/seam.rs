@@ -7,11 +7,12 @@ use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
 
-use wasmkc_abi::control::{Export, TrapRecord};
+use wasmkc_abi::control::{Export, LOAD_FORCE_PORTABLE, TrapRecord};
 use wasmkc_abi::limits::WASM_PAGE;
+use wasmkc_abi::object::TARGETS;
 use wasmkc_abi::vmctx::{Call, Instance};
 use wasmkc_core::interpret::Machine;
-use wasmkc_core::{Info, Program};
+use wasmkc_core::{Info, Program, Wanted};
 
 use crate::glue::{Kernel, verify};
 
@@ -43,7 +44,7 @@ pub struct ImageInfo {
     transfer: u32,
     stack_bound: u32,
     engine: u16,
-    pad: u16,
+    targets: u16,
     text_sha256: [u8; 32],
 }
 
@@ -53,6 +54,9 @@ const _: () = {
     assert!(offset_of!(ImageInfo, entry_init) == 8);
     assert!(offset_of!(ImageInfo, fuel) == 32);
     assert!(offset_of!(ImageInfo, text_size) == 56);
+    assert!(offset_of!(ImageInfo, engine) == 92);
+    // a set of them is told in 16 bits
+    assert!(TARGETS.len() <= 16);
     assert!(offset_of!(ImageInfo, text_sha256) == 96);
 };
 
@@ -73,9 +77,9 @@ impl From<Info> for ImageInfo {
             shadow_sp_slot: i.shadow_sp_slot,
             transfer: i.transfer,
             stack_bound: i.stack_bound,
-            // one of two small numbers
+            // both are small: one of `ENGINE_*`, a bit a target
             engine: i.engine as u16,
-            pad: 0,
+            targets: i.targets as u16,
             text_sha256: i.text_sha256,
         }
     }
@@ -115,7 +119,8 @@ fn message(out: &mut [u8], text: &dyn fmt::Display) {
     }
 }
 
-/// Loads an object: 0 and a program, or a negative errno and a message. Process context; may sleep.
+/// Loads an object as `flags` say (`LOAD_*`): 0 and a program, or a negative errno and a message. Process context; may
+/// sleep.
 ///
 /// # Safety
 /// Each pointer is null or valid for its type and length; `out` and `info` are exclusive.
@@ -123,6 +128,7 @@ fn message(out: &mut [u8], text: &dyn fmt::Display) {
 pub unsafe extern "C" fn wkc_core_load(
     object: *const u8,
     len: usize,
+    flags: u32,
     out: *mut *mut KernelProgram,
     info: *mut ImageInfo,
     msg: *mut u8,
@@ -140,7 +146,8 @@ pub unsafe extern "C" fn wkc_core_load(
         unsafe { core::slice::from_raw_parts_mut(msg, msg_len) }
     };
     message(text, &"");
-    let program = match wasmkc_core::load(verify, Kernel, object) {
+    let wanted = if flags & LOAD_FORCE_PORTABLE != 0 { Wanted::Portable } else { Wanted::Best };
+    let program = match wasmkc_core::load_as(verify, Kernel, object, wanted) {
         Ok(program) => program,
         Err(error) => {
             message(text, &error);

@@ -81,6 +81,11 @@ impl Target {
         !matches!(self, Self::Portable)
     }
 
+    /// Whether the address of a place in the frame is a value.
+    pub(crate) const fn addresses_frame(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
     /// Whether the loader's functions are called as any other, and not by a number.
     pub(crate) const fn calls_loader(self) -> bool {
         !matches!(self, Self::Portable)

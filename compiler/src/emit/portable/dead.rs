@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn a_dead_jump_goes_and_the_rest_moves() {
         // 0: br_if32 x0, 12; 6: ret; 7: jump 6 (dead); 12: call_indirect_host; 16: trap
-        let (mut code, x0) = (Vec::new(), XReg::new(0).expect("x0"));
-        encode::br_if32(&mut code, x0, 12);
+        let mut code = Vec::new();
+        encode::br_if32(&mut code, XReg::x0, 12);
         encode::ret(&mut code);
         encode::jump(&mut code, -1);
         assert_eq!(code.len(), 12);
@@ -96,7 +96,7 @@ mod tests {
         out.lines = vec![LineRow { at: 7, wasm_offset: 1 }];
         remove(&mut out).expect("removed");
         let mut expected = Vec::new();
-        encode::br_if32(&mut expected, x0, 7);
+        encode::br_if32(&mut expected, XReg::x0, 7);
         encode::ret(&mut expected);
         encode::call_indirect_host(&mut expected, 0);
         encode::trap(&mut expected);

@@ -8,7 +8,7 @@ WKC_START := $(or $(WKC_START),$(shell date +%s))
 export WKC_START
 STEP := scripts/step
 
-# The machine and the kernel that the VM boots decide what is built: x86_64/6.12, x86_64/6.1, aarch64/6.12 or aarch64/6.1.
+# The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
 ON ?= $(shell uname -m)/6.12
 ON_MACHINE := $(firstword $(subst /, ,$(ON)))
 ON_LINE := $(lastword $(subst /, ,$(ON)))
@@ -22,9 +22,12 @@ KMOD_FOR_VM = $(MAKE) -s -C loader-kmod KVER=$(KVER) KDIR=$(KDIR) CORE=$(abspath
 KMOD := build/kmod$(ON_SUFFIX)
 SCENARIOS := build/scenarios$(ON_SUFFIX)
 
-# Of the machine in the VM, where that is another one than this: its name, and its compiler's prefix.
+# Of the machine in the VM, where that is another one than this: its name, its compiler's prefix, Rust's name of it.
 CROSS := $(filter-out $(shell uname -m),$(ON_MACHINE))
-CROSS_COMPILE := $(addsuffix -linux-gnu-,$(CROSS))
+CROSS_COMPILE := $(if $(CROSS),$(if $(filter armhf,$(CROSS)),arm-linux-gnueabihf-,$(CROSS)-linux-gnu-))
+CROSS_TARGET := $(if $(filter armhf,$(CROSS)),armv7-unknown-linux-gnueabihf,$(CROSS)-unknown-linux-gnu)
+# The machines that make test-matrix boots.
+MATRIX := x86_64/6.12 x86_64/6.1 aarch64/6.12 aarch64/6.1 armhf/6.12 s390x/6.12
 VM_BIN := build/bin$(addprefix -,$(CROSS))
 VM_PROGRAMS := wasmkc wkc-traffic wkc-packets wkc-control
 CLANG ?= clang-19
@@ -34,6 +37,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
 	@echo 'make test       all tests, those in the VM too'
+	@echo 'make test-matrix  one object on every machine that the VM can be: x86_64, aarch64, armhf, s390x'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
 	@echo 'make build      kmod, cli and examples'
@@ -72,7 +76,7 @@ vm-programs: $(if $(CROSS),setup-cli-$(CROSS),cli)
 	@$(if $(CROSS),$(STEP) 'programs for $(CROSS)' scripts/cargo-for $(CROSS) build --locked --release \
 		-p wasmkc -p wkc-traffic -p wasmkc-tests $(addprefix --bin ,$(VM_PROGRAMS)))
 	@$(if $(CROSS),for name in $(VM_PROGRAMS); do \
-		$(CROSS_COMPILE)strip -g -o $(VM_BIN)/$$name $(dir $(RELEASE))$(CROSS)-unknown-linux-gnu/release/$$name; done)
+		$(CROSS_COMPILE)strip -g -o $(VM_BIN)/$$name $(dir $(RELEASE))$(CROSS_TARGET)/release/$$name; done)
 
 build: kmod cli examples
 
@@ -104,6 +108,11 @@ fuzz: setup-cli
 
 test: scenarios
 	@scripts/test --on $(ON)
+
+# One object on every machine: what each needs is built, then each is booted.
+test-matrix: cli examples
+	@$(foreach on,$(MATRIX),$(MAKE) kmod vm-programs ON=$(on) &&) true
+	@tests/matrix.sh $(MATRIX)
 
 demo: setup-cli-kmod-examples-vm build
 	@$(STEP) 'traffic' $(CARGO) build --locked --release -p wkc-traffic
@@ -155,6 +164,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz test demo clean install install-cli install-kmod
+.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz test test-matrix demo clean install install-cli install-kmod
 .PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

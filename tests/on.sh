@@ -10,6 +10,7 @@ on() {
 	out=build/scenarios$suffix kmod=build/kmod$suffix wxwalk=build/wxwalk$suffix
 	programs=build/bin cross=
 	[ "$1" = "$(uname -m)" ] || programs=build/bin-$1 cross=$1-linux-gnu-
+	[ "$1" != armhf ] || cross=arm-linux-gnueabihf-
 }
 
 # unsigned WASM OBJECT --name NAME [--fuel N]: an object for the machine.

@@ -68,7 +68,7 @@ for name in dear-fills dear-popcnt dear-indirect-calls; do
 	build "$temporary/$name.wasm" "$name"
 done
 # What only a scenario uses: the wasm stays away, as same.sh compares every one that is there.
-for wat in tests/filters/races/*.wat tests/filters/callable/*.wat; do
+for wat in tests/filters/races/*.wat tests/filters/callable/*.wat tests/filters/hooks/*.wat; do
 	name=$(basename "$wat" .wat)
 	build/bin/wkc-wat "$wat" "$temporary/$name.wasm"
 	build "$temporary/$name.wasm" "$name"

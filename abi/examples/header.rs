@@ -32,15 +32,23 @@ fn main() {
         ("FUEL_MAX", limits::FUEL_MAX),
         ("FUEL_CALL_MAX", limits::FUEL_CALL_MAX),
         ("MAX_LOG", u64::from(limits::MAX_LOG)),
+        ("MAX_PACKET_BYTES", u64::from(limits::MAX_PACKET_BYTES)),
         ("TRAP_COUNTERS", trap::TRAP_COUNTERS as u64),
         ("TRAP_RECORDS", control::TRAP_RECORDS as u64),
         ("EM_X86_64", u64::from(object::EM_X86_64)),
         ("EM_AARCH64", u64::from(object::EM_AARCH64)),
+        ("MACHINE_PORTABLE", u64::from(object::MACHINE_PORTABLE)),
         ("HOOK_XDP", u64::from(object::HOOK_XDP)),
         ("NONE", u64::from(object::NONE)),
+        ("LOAD_FORCE_PORTABLE", u64::from(control::LOAD_FORCE_PORTABLE)),
+        ("LOAD_FLAGS", u64::from(control::LOAD_FLAGS)),
+        ("ENGINE_NATIVE", u64::from(control::ENGINE_NATIVE)),
+        ("ENGINE_PORTABLE", u64::from(control::ENGINE_PORTABLE)),
         ("AFTER_TRAP_KEEP", u64::from(control::AFTER_TRAP_KEEP)),
         ("AFTER_TRAP_RESET", u64::from(control::AFTER_TRAP_RESET)),
         ("AFTER_TRAP_DISABLE", u64::from(control::AFTER_TRAP_DISABLE)),
+        ("ENGINE_NATIVE", u64::from(control::ENGINE_NATIVE)),
+        ("ENGINE_PORTABLE", u64::from(control::ENGINE_PORTABLE)),
         ("CALL_REDIRECTED", u64::from(vmctx::CALL_REDIRECTED)),
         ("CALL_SAVED_SP", std::mem::offset_of!(vmctx::Call, saved_sp) as u64),
         ("CALL_TRAP_CODE", std::mem::offset_of!(vmctx::Call, trap_code) as u64),
@@ -61,9 +69,9 @@ fn main() {
          struct wkc_call {\n\t__u64 instance;\n\t__u64 saved_sp;\n\t__u64 stack_limit;\n\t__s64 fuel;\n\t__u64 packet;\n\
          \t__u64 packet_len;\n\t__u64 packet_total_len;\n\t__u64 hook_context;\n\t__u32 trap_code;\n\t__u32 flags;\n\
          \t__u64 trap_site;\n};\n\n\
-         /* Header of an instance; globals follow. */\n\
-         struct wkc_instance {\n\t__u64 memory_base;\n\t__u64 memory_size;\n\t__u64 memory_max;\n\t__u64 owner;\n\
-         \t__u32 cpu;\n\t__u32 pad;\n\t__u64 shadow_sp;\n\t__u64 reserved[2];\n\t__u64 globals[];\n};\n\n\
+         /* Header of an instance; globals follow. What generated code reads or writes is little-endian on every machine. */\n\
+         struct wkc_instance {\n\t__le64 memory_base;\n\t__le64 memory_size;\n\t__le64 memory_max;\n\t__u64 owner;\n\
+         \t__u32 cpu;\n\t__u32 pad;\n\t__le64 shadow_sp;\n\t__u64 reserved[2];\n\t__le64 globals[];\n};\n\n\
          struct wkc_text {\n\t__u64 ptr;\n\t__u32 len;\n\t__u32 pad;\n};\n\n\
          struct wkc_info {\n\t__u16 abi_major;\n\t__u16 abi_minor;\n\t__u16 machine;\n\t__u16 trust_locked;\n\
          \t__u32 xdp_kfunc;\n\t__u32 programs;\n\t__u32 keys;\n\t__u32 cpus;\n\t__u64 arena_size;\n\t__u64 arena_used;\n\
@@ -72,12 +80,12 @@ fn main() {
          struct wkc_trust_key {\n\t__u8 description[128];\n};\n\n\
          struct wkc_list {\n\t__u64 ptr;\n\t__u32 capacity;\n\t__u32 count;\n\t__u32 id;\n\t__u32 pad;\n};\n\n\
          struct wkc_load {\n\t__u64 object;\n\t__u32 len;\n\t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 trap_limit;\n\
-         \t__u64 fuel;\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 pad;\n\tstruct wkc_text text;\n};\n\n\
+         \t__u64 fuel;\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 flags;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_unload {\n\t__u8 name[32];\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_handle {\n\t__u8 name[32];\n\t__s32 stub_fd;\n\t__u32 pad;\n\t__u64 handle;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_program_info {\n\t__u8 name[32];\n\t__u32 id;\n\t__u32 attached;\n\t__u32 flags;\n\t__u32 hooks;\n\
          \t__u32 trap_verdict;\n\t__u32 after_trap;\n\t__u32 text_bytes;\n\t__u32 instances;\n\t__u64 memory_bytes;\n\
-         \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n};\n\n\
+         \t__u64 fuel;\n\t__u8 text_sha256[32];\n\t__u32 disabled;\n\t__u32 trap_limit;\n\t__u32 engine;\n\t__u32 targets;\n};\n\n\
          struct wkc_stats {\n\t__u8 name[32];\n\t__u32 cpu;\n\t__u32 pad;\n\t__u64 verdicts[8];\n\
          \t__u64 traps[WKC_TRAP_COUNTERS];\n\t__u64 fuel;\n};\n\n\
          struct wkc_export {\n\t__u8 name[256];\n\t__u8 signature[264];\n};\n\n\
@@ -85,7 +93,12 @@ fn main() {
          \t__u32 capacity;\n\t__u32 results;\n\t__u64 fuel;\n\t__u64 fuel_used;\n\t__u32 stack;\n\t__u32 trap;\n\
          \t__u64 record;\n\tstruct wkc_text text;\n};\n\n\
          struct wkc_trap_record {\n\t__u64 time_ns;\n\t__u32 code;\n\t__u32 cpu;\n\t__u32 site;\n\t__u32 wasm_offset;\n\
-         \t__u32 line;\n\t__u32 packet_len;\n\t__u8 function[64];\n\t__u8 file[64];\n};\n\n",
+         \t__u32 line;\n\t__u32 packet_len;\n\t__u8 function[64];\n\t__u8 file[64];\n};\n\n\
+         struct wkc_packet_request {\n\t__u8 name[32];\n\t__u64 packet;\n\t__u32 len;\n\t__u32 pad;\n\t__u64 fuel_used;\n\
+         \t__u64 time_ns;\n\t__u64 record;\n\t__u32 verdict;\n\t__u32 trap;\n\tstruct wkc_text text;\n};\n\n\
+         struct wkc_ingress_attach {\n\t__u8 name[32];\n\t__u32 ifindex;\n\t__u32 id;\n\tstruct wkc_text text;\n};\n\n\
+         struct wkc_ingress_detach {\n\t__u32 id;\n\t__u32 pad;\n\tstruct wkc_text text;\n};\n\n\
+         struct wkc_attachment {\n\t__u8 program[32];\n\t__u8 device[16];\n\t__u32 id;\n\t__u32 ifindex;\n\t__u64 netns;\n};\n\n",
     );
     let structs = [
         ("INFO", "struct wkc_info"),
@@ -100,6 +113,10 @@ fn main() {
         ("TRAP_LOG", "struct wkc_list"),
         ("CALL", "struct wkc_call_request"),
         ("EXPORTS", "struct wkc_list"),
+        ("PACKET", "struct wkc_packet_request"),
+        ("INGRESS_ATTACH", "struct wkc_ingress_attach"),
+        ("INGRESS_DETACH", "struct wkc_ingress_detach"),
+        ("INGRESS_LIST", "struct wkc_list"),
     ];
     for ((name, number, size), (n2, ty)) in control::REQUESTS.iter().zip(structs) {
         assert_eq!(*name, n2);
@@ -112,6 +129,7 @@ fn main() {
         ("struct wkc_program_info", size_of::<control::Program>()),
         ("struct wkc_trap_record", size_of::<control::TrapRecord>()),
         ("struct wkc_export", size_of::<control::Export>()),
+        ("struct wkc_attachment", size_of::<control::Attachment>()),
     ] {
         writeln!(h, "\tstatic_assert(sizeof({ty}) == {size}); \\").unwrap();
     }
@@ -127,9 +145,12 @@ fn main() {
         "struct wkc_call", vmctx::Call: instance saved_sp stack_limit fuel packet packet_len packet_total_len
             hook_context trap_code flags trap_site;
         "struct wkc_instance", vmctx::Instance: memory_base memory_size memory_max owner cpu shadow_sp;
-        "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id text;
+        "struct wkc_load", control::Load: object len trap_verdict after_trap trap_limit fuel name id flags text;
         "struct wkc_handle", control::Handle: name stub_fd handle text;
         "struct wkc_stats", control::Stats: name cpu verdicts traps fuel;
+        "struct wkc_packet_request", control::PacketRequest: name packet len fuel_used time_ns record verdict trap text;
+        "struct wkc_ingress_attach", control::IngressAttach: name ifindex id text;
+        "struct wkc_attachment", control::Attachment: program device id ifindex netns;
         "struct wkc_call_request", control::Call: name export export_len args slots capacity results fuel fuel_used stack
             trap record text;
     };

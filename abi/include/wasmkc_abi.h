@@ -25,15 +25,23 @@
 #define WKC_FUEL_MAX 10000000
 #define WKC_FUEL_CALL_MAX 20000000
 #define WKC_MAX_LOG 128
+#define WKC_MAX_PACKET_BYTES 65535
 #define WKC_TRAP_COUNTERS 32
 #define WKC_TRAP_RECORDS 64
 #define WKC_EM_X86_64 62
 #define WKC_EM_AARCH64 183
+#define WKC_MACHINE_PORTABLE 61540
 #define WKC_HOOK_XDP 1
 #define WKC_NONE 4294967295
+#define WKC_LOAD_FORCE_PORTABLE 1
+#define WKC_LOAD_FLAGS 1
+#define WKC_ENGINE_NATIVE 0
+#define WKC_ENGINE_PORTABLE 1
 #define WKC_AFTER_TRAP_KEEP 0
 #define WKC_AFTER_TRAP_RESET 1
 #define WKC_AFTER_TRAP_DISABLE 2
+#define WKC_ENGINE_NATIVE 0
+#define WKC_ENGINE_PORTABLE 1
 #define WKC_CALL_REDIRECTED 1
 #define WKC_CALL_SAVED_SP 8
 #define WKC_CALL_TRAP_CODE 64
@@ -75,17 +83,17 @@ struct wkc_call {
 	__u64 trap_site;
 };
 
-/* Header of an instance; globals follow. */
+/* Header of an instance; globals follow. What generated code reads or writes is little-endian on every machine. */
 struct wkc_instance {
-	__u64 memory_base;
-	__u64 memory_size;
-	__u64 memory_max;
+	__le64 memory_base;
+	__le64 memory_size;
+	__le64 memory_max;
 	__u64 owner;
 	__u32 cpu;
 	__u32 pad;
-	__u64 shadow_sp;
+	__le64 shadow_sp;
 	__u64 reserved[2];
-	__u64 globals[];
+	__le64 globals[];
 };
 
 struct wkc_text {
@@ -139,7 +147,7 @@ struct wkc_load {
 	__u64 fuel;
 	__u8 name[32];
 	__u32 id;
-	__u32 pad;
+	__u32 flags;
 	struct wkc_text text;
 };
 
@@ -171,6 +179,8 @@ struct wkc_program_info {
 	__u8 text_sha256[32];
 	__u32 disabled;
 	__u32 trap_limit;
+	__u32 engine;
+	__u32 targets;
 };
 
 struct wkc_stats {
@@ -215,6 +225,40 @@ struct wkc_trap_record {
 	__u8 file[64];
 };
 
+struct wkc_packet_request {
+	__u8 name[32];
+	__u64 packet;
+	__u32 len;
+	__u32 pad;
+	__u64 fuel_used;
+	__u64 time_ns;
+	__u64 record;
+	__u32 verdict;
+	__u32 trap;
+	struct wkc_text text;
+};
+
+struct wkc_ingress_attach {
+	__u8 name[32];
+	__u32 ifindex;
+	__u32 id;
+	struct wkc_text text;
+};
+
+struct wkc_ingress_detach {
+	__u32 id;
+	__u32 pad;
+	struct wkc_text text;
+};
+
+struct wkc_attachment {
+	__u8 program[32];
+	__u8 device[16];
+	__u32 id;
+	__u32 ifindex;
+	__u64 netns;
+};
+
 #define WKC_IOC_INFO _IOWR('W', 1, struct wkc_info) /* 72 bytes */
 #define WKC_IOC_TRUST_ADD _IOWR('W', 2, struct wkc_trust_add) /* 32 bytes */
 #define WKC_IOC_TRUST_LOCK _IOWR('W', 3, __u32) /* 4 bytes */
@@ -227,13 +271,18 @@ struct wkc_trap_record {
 #define WKC_IOC_TRAP_LOG _IOWR('W', 10, struct wkc_list) /* 24 bytes */
 #define WKC_IOC_CALL _IOWR('W', 11, struct wkc_call_request) /* 112 bytes */
 #define WKC_IOC_EXPORTS _IOWR('W', 12, struct wkc_list) /* 24 bytes */
+#define WKC_IOC_PACKET _IOWR('W', 13, struct wkc_packet_request) /* 96 bytes */
+#define WKC_IOC_INGRESS_ATTACH _IOWR('W', 14, struct wkc_ingress_attach) /* 56 bytes */
+#define WKC_IOC_INGRESS_DETACH _IOWR('W', 15, struct wkc_ingress_detach) /* 24 bytes */
+#define WKC_IOC_INGRESS_LIST _IOWR('W', 16, struct wkc_list) /* 24 bytes */
 
 #define WKC_STATIC_ASSERTS \
 	static_assert(sizeof(struct wkc_call) == 80); \
 	static_assert(sizeof(struct wkc_instance) == 64); \
-	static_assert(sizeof(struct wkc_program_info) == 120); \
+	static_assert(sizeof(struct wkc_program_info) == 128); \
 	static_assert(sizeof(struct wkc_trap_record) == 160); \
 	static_assert(sizeof(struct wkc_export) == 520); \
+	static_assert(sizeof(struct wkc_attachment) == 64); \
 	static_assert(sizeof(struct wkc_info) == 72); \
 	static_assert(sizeof(struct wkc_trust_add) == 32); \
 	static_assert(sizeof(__u32) == 4); \
@@ -245,6 +294,10 @@ struct wkc_trap_record {
 	static_assert(sizeof(struct wkc_stats) == 368); \
 	static_assert(sizeof(struct wkc_list) == 24); \
 	static_assert(sizeof(struct wkc_call_request) == 112); \
+	static_assert(sizeof(struct wkc_list) == 24); \
+	static_assert(sizeof(struct wkc_packet_request) == 96); \
+	static_assert(sizeof(struct wkc_ingress_attach) == 56); \
+	static_assert(sizeof(struct wkc_ingress_detach) == 24); \
 	static_assert(sizeof(struct wkc_list) == 24); \
 	static_assert(offsetof(struct wkc_call, instance) == 0); \
 	static_assert(offsetof(struct wkc_call, saved_sp) == 8); \
@@ -271,6 +324,7 @@ struct wkc_trap_record {
 	static_assert(offsetof(struct wkc_load, fuel) == 24); \
 	static_assert(offsetof(struct wkc_load, name) == 32); \
 	static_assert(offsetof(struct wkc_load, id) == 64); \
+	static_assert(offsetof(struct wkc_load, flags) == 68); \
 	static_assert(offsetof(struct wkc_load, text) == 72); \
 	static_assert(offsetof(struct wkc_handle, name) == 0); \
 	static_assert(offsetof(struct wkc_handle, stub_fd) == 32); \
@@ -281,6 +335,24 @@ struct wkc_trap_record {
 	static_assert(offsetof(struct wkc_stats, verdicts) == 40); \
 	static_assert(offsetof(struct wkc_stats, traps) == 104); \
 	static_assert(offsetof(struct wkc_stats, fuel) == 360); \
+	static_assert(offsetof(struct wkc_packet_request, name) == 0); \
+	static_assert(offsetof(struct wkc_packet_request, packet) == 32); \
+	static_assert(offsetof(struct wkc_packet_request, len) == 40); \
+	static_assert(offsetof(struct wkc_packet_request, fuel_used) == 48); \
+	static_assert(offsetof(struct wkc_packet_request, time_ns) == 56); \
+	static_assert(offsetof(struct wkc_packet_request, record) == 64); \
+	static_assert(offsetof(struct wkc_packet_request, verdict) == 72); \
+	static_assert(offsetof(struct wkc_packet_request, trap) == 76); \
+	static_assert(offsetof(struct wkc_packet_request, text) == 80); \
+	static_assert(offsetof(struct wkc_ingress_attach, name) == 0); \
+	static_assert(offsetof(struct wkc_ingress_attach, ifindex) == 32); \
+	static_assert(offsetof(struct wkc_ingress_attach, id) == 36); \
+	static_assert(offsetof(struct wkc_ingress_attach, text) == 40); \
+	static_assert(offsetof(struct wkc_attachment, program) == 0); \
+	static_assert(offsetof(struct wkc_attachment, device) == 32); \
+	static_assert(offsetof(struct wkc_attachment, id) == 48); \
+	static_assert(offsetof(struct wkc_attachment, ifindex) == 52); \
+	static_assert(offsetof(struct wkc_attachment, netns) == 56); \
 	static_assert(offsetof(struct wkc_call_request, name) == 0); \
 	static_assert(offsetof(struct wkc_call_request, export) == 32); \
 	static_assert(offsetof(struct wkc_call_request, export_len) == 40); \

@@ -32,11 +32,11 @@ pub struct Info {
     pub abi_major: u16,
     /// [`crate::ABI_MINOR`] of the loader.
     pub abi_minor: u16,
-    /// ELF machine whose code it runs.
+    /// ELF machine whose code it runs, or [`crate::object::MACHINE_PORTABLE`] if it runs bytecode only.
     pub machine: u16,
     /// Non-zero once `trust lock` was called.
     pub trust_locked: u16,
-    /// BTF id of the XDP kfunc, 0 if the module has no BTF.
+    /// BTF id of the XDP kfunc, 0 where the kernel's BPF programs cannot call it: then there is no XDP.
     pub xdp_kfunc: u32,
     /// Programs loaded.
     pub programs: u32,
@@ -104,6 +104,16 @@ pub const AFTER_TRAP_RESET: u32 = 1;
 /// After `trap_limit` traps the program gives the trap verdict only.
 pub const AFTER_TRAP_DISABLE: u32 = 2;
 
+/// Take the portable code, even where the object has native code for this machine.
+pub const LOAD_FORCE_PORTABLE: u32 = 1 << 0;
+/// Every flag of `LOAD` that there is.
+pub const LOAD_FLAGS: u32 = LOAD_FORCE_PORTABLE;
+
+/// The program is native code of the machine.
+pub const ENGINE_NATIVE: u32 = 0;
+/// The program is portable code, which the loader interprets.
+pub const ENGINE_PORTABLE: u32 = 1;
+
 /// `LOAD`: verifies, links and instantiates an object. CAP_SYS_ADMIN. All or nothing.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,13 +134,13 @@ pub struct Load {
     pub name: [u8; 32],
     /// Out: the program's id.
     pub id: u32,
-    /// Zero.
-    pub pad: u32,
+    /// `LOAD_*`; an unknown one is refused.
+    pub flags: u32,
     /// Message on failure.
     pub text: Text,
 }
 
-/// `UNLOAD`: by name. EBUSY while a stub of it is held by anybody, or an open device has called it. CAP_SYS_ADMIN.
+/// `UNLOAD`: by name. EBUSY while it is attached, a stub of it held by anybody, or an open device has called it. CAP_SYS_ADMIN.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unload {
@@ -214,7 +224,7 @@ pub struct Program {
     pub name: [u8; 32],
     /// Id, never reused while the module is loaded.
     pub id: u32,
-    /// Stubs of it that somebody beside the loader holds.
+    /// Stubs of it that somebody beside the loader holds, and ingress hooks it is at.
     pub attached: u32,
     /// `FLAG_*` of its meta.
     pub flags: u32,
@@ -238,6 +248,10 @@ pub struct Program {
     pub disabled: u32,
     /// Traps until disabled.
     pub trap_limit: u32,
+    /// `ENGINE_*`.
+    pub engine: u32,
+    /// What its object had code for: bits by the rows of [`crate::object::TARGETS`].
+    pub targets: u32,
 }
 
 /// `STATS`: counters of one program, summed over all CPUs.
@@ -282,6 +296,78 @@ pub struct TrapRecord {
     pub file: [u8; 64],
 }
 
+/// `PACKET`: judges a packet that was never on a wire, as the program's hook would, and counts it. CAP_SYS_ADMIN.
+///
+/// A packet whose run traps is a request that succeeded. Packet, record and request must be readable and writable.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PacketRequest {
+    /// Name of the program, NUL-terminated.
+    pub name: [u8; 32],
+    /// User address of the packet, from its Ethernet header on; it comes back as the program left it.
+    pub packet: u64,
+    /// Its bytes: 14 to [`crate::limits::MAX_PACKET_BYTES`].
+    pub len: u32,
+    /// Zero.
+    pub pad: u32,
+    /// Out: fuel it took.
+    pub fuel_used: u64,
+    /// Out: nanoseconds it took.
+    pub time_ns: u64,
+    /// User address of a [`TrapRecord`] that says where it trapped, or 0.
+    pub record: u64,
+    /// Out: its verdict, the trap verdict where it trapped.
+    pub verdict: u32,
+    /// Out: [`crate::trap::TrapCode`], 0 if the verdict is the program's own.
+    pub trap: u32,
+    /// Message on failure.
+    pub text: Text,
+}
+
+/// `INGRESS_ATTACH`: lets a program judge what a device of the caller's network namespace receives, at netfilter's
+/// ingress hook. Verdicts are aborted, drop and pass there; any other is a trap. EBUSY if a program is there already.
+/// CAP_NET_ADMIN.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IngressAttach {
+    /// Name of the program, NUL-terminated.
+    pub name: [u8; 32],
+    /// The device's number.
+    pub ifindex: u32,
+    /// Out: the attachment's number, never reused while the module is loaded.
+    pub id: u32,
+    /// Message on failure.
+    pub text: Text,
+}
+
+/// `INGRESS_DETACH`: ends such an attachment, in whatever network namespace it is. CAP_NET_ADMIN.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IngressDetach {
+    /// The attachment's number.
+    pub id: u32,
+    /// Zero.
+    pub pad: u32,
+    /// Message on failure.
+    pub text: Text,
+}
+
+/// One attachment in the answer to `INGRESS_LIST`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Attachment {
+    /// Name of the program, NUL-terminated.
+    pub program: [u8; 32],
+    /// The device's name, NUL-terminated.
+    pub device: [u8; 16],
+    /// The attachment's number.
+    pub id: u32,
+    /// The device's number.
+    pub ifindex: u32,
+    /// Inode of the device's network namespace, as /proc/PID/ns/net has it.
+    pub netns: u64,
+}
+
 /// Traps kept a program.
 pub const TRAP_RECORDS: usize = 64;
 
@@ -299,6 +385,10 @@ pub const REQUESTS: &[(&str, u8, usize)] = &[
     ("TRAP_LOG", 10, size_of::<List>()),
     ("CALL", 11, size_of::<Call>()),
     ("EXPORTS", 12, size_of::<List>()),
+    ("PACKET", 13, size_of::<PacketRequest>()),
+    ("INGRESS_ATTACH", 14, size_of::<IngressAttach>()),
+    ("INGRESS_DETACH", 15, size_of::<IngressDetach>()),
+    ("INGRESS_LIST", 16, size_of::<List>()),
 ];
 
 /// The ioctl number of request `name`: `_IOWR('W', number, size)` of include/uapi/asm-generic/ioctl.h.
@@ -317,7 +407,11 @@ const _: () = {
     assert!(size_of::<Handle>() == 64);
     assert!(size_of::<Call>() == 112);
     assert!(size_of::<Export>() == 520);
-    assert!(size_of::<Program>() == 120);
+    assert!(size_of::<Program>() == 128);
     assert!(size_of::<Stats>() == 368);
     assert!(size_of::<TrapRecord>() == 160);
+    assert!(size_of::<PacketRequest>() == 96);
+    assert!(size_of::<IngressAttach>() == 56);
+    assert!(size_of::<IngressDetach>() == 24);
+    assert!(size_of::<Attachment>() == 64);
 };

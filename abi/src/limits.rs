@@ -67,3 +67,5 @@ pub const MAX_NAME: usize = 31;
 pub const MAX_NOTE: u32 = 256;
 /// Longest message of the `log` helper, in bytes.
 pub const MAX_LOG: u32 = 128;
+/// Longest packet that a request gives to a program.
+pub const MAX_PACKET_BYTES: u32 = 65_535;

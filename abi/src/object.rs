@@ -2,7 +2,7 @@
 //! The object (`.kwo`): section names and the little-endian records in them.
 //!
 //! ```text
-//! ELF64 relocatable, e_machine of the primary target
+//! ELF64 relocatable, e_machine of the first target in TARGETS
 //!   .text            code of all functions, 16-byte aligned each       (executable)
 //!   .rodata          64-bit constants, then passive data and element segments (read-only, never executable)
 //!   .rela.text       R_X86_64_PLT32 or R_AARCH64_CALL26 against an allowed undefined symbol,
@@ -18,7 +18,7 @@
 //!   .wkc.passive     PassiveRow[]      passive data segments
 //!   .wkc.data        DataRow[] then their bytes   active data segments
 //!   .wkc.strings     zero-terminated UTF-8, first byte zero
-//!   .wkc.target.*    a complete inner ELF for one further target each
+//!   .wkc.target.*    an inner object for one further target of TARGETS each, complete and unsigned
 //!   .symtab .strtab .shstrtab .debug_*            for tools; the loader reads the first two only
 //! PKCS#7 signature, struct module_signature, "~Module signature appended~\n"
 //! ```
@@ -48,15 +48,26 @@ pub const SECTION_STRINGS: &str = ".wkc.strings";
 /// Prefix of sections that hold an inner ELF, followed by the target's name.
 pub const SECTION_TARGET_PREFIX: &str = ".wkc.target.";
 
-/// Section that holds the inner ELF for a machine, `EM_*`; `None` for one that has no native code.
-#[must_use]
-pub const fn section_target(machine: u16) -> Option<&'static str> {
-    match machine {
-        EM_X86_64 => Some(".wkc.target.x86_64"),
-        EM_AARCH64 => Some(".wkc.target.aarch64"),
-        _ => None,
-    }
+/// A machine, or none, that an object may have code for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetRow {
+    /// Its name, as `uname -m` gives it; `portable` for bytecode, which every loader interprets.
+    pub name: &'static str,
+    /// `e_machine` of its ELF file.
+    pub elf_machine: u16,
+    /// `machine` of its [`Meta`].
+    pub machine: u16,
+    /// Section that holds it where it is not the outer ELF file.
+    pub section: &'static str,
 }
+
+/// All targets. The outer ELF file of an object is that of the first one that it has; bit n of a set of targets stands
+/// for row n.
+pub const TARGETS: [TargetRow; 3] = [
+    TargetRow { name: "x86_64", elf_machine: EM_X86_64, machine: EM_X86_64, section: ".wkc.target.x86_64" },
+    TargetRow { name: "aarch64", elf_machine: EM_AARCH64, machine: EM_AARCH64, section: ".wkc.target.aarch64" },
+    TargetRow { name: "portable", elf_machine: EM_NONE, machine: MACHINE_PORTABLE, section: ".wkc.target.portable" },
+];
 
 /// First eight bytes of `.wkc.meta`.
 pub const MAGIC: [u8; 8] = *b"wasmkc\0\x01";
@@ -71,6 +82,12 @@ pub const SIGNATURE_PKCS7: u8 = 2;
 pub const EM_X86_64: u16 = 62;
 /// ELF machine of aarch64.
 pub const EM_AARCH64: u16 = 183;
+/// ELF machine of bytecode, which is for no machine.
+pub const EM_NONE: u16 = 0;
+/// `Meta::machine` of bytecode; no ELF machine has this number.
+pub const MACHINE_PORTABLE: u16 = 0xf064;
+/// `Meta::bytecode` of bytecode: the version of Pulley's 64-bit little-endian instructions.
+pub const BYTECODE_VERSION: u16 = 48;
 /// x86_64: 32 bits, place relative, of a call or jump.
 pub const R_X86_64_PLT32: u32 = 4;
 /// x86_64: 32 bits, place relative.
@@ -148,10 +165,10 @@ record! {
         abi_major: u16,
         /// [`crate::ABI_MINOR`] of the compiler.
         abi_minor: u16,
-        /// ELF machine; equals the ELF header's.
+        /// ELF machine; equals the ELF header's, but [`MACHINE_PORTABLE`] where that is [`EM_NONE`].
         machine: u16,
-        /// Zero.
-        pad0: u16,
+        /// [`BYTECODE_VERSION`] where the code is bytecode, else zero.
+        bytecode: u16,
         /// `FLAG_*`.
         flags: u32,
         /// `HOOK_*`.

@@ -19,9 +19,10 @@
 pub struct Call {
     /// Address of the [`Instance`].
     pub instance: u64,
-    /// Trampoline's stack pointer, for the trap exit. Written by the trampoline only.
+    /// Trampoline's stack pointer, for the trap exit, written by the trampoline only; bytecode's own to keep a value in.
     pub saved_sp: u64,
-    /// Lowest stack pointer that a prologue accepts.
+    /// Lowest stack pointer that a prologue accepts; for bytecode the bytes of the interpreter's stack that the
+    /// run may take.
     pub stack_limit: u64,
     /// Fuel left; negative once it has run out.
     pub fuel: i64,
@@ -83,8 +84,29 @@ pub const SYMBOL_MEMSET: &str = "wkc_memset";
 /// Every symbol but the helpers' that an object may leave undefined.
 pub const RUNTIME_SYMBOLS: [&str; 4] = [SYMBOL_RET, SYMBOL_TRAP, SYMBOL_MEMMOVE, SYMBOL_MEMSET];
 
+/// What bytecode calls by `call_indirect_host`: [`SYMBOL_TRAP`].
+pub const HOST_TRAP: u8 = 0;
+/// [`SYMBOL_MEMMOVE`].
+pub const HOST_MEMMOVE: u8 = 1;
+/// [`SYMBOL_MEMSET`].
+pub const HOST_MEMSET: u8 = 2;
+/// The first helper's number is added to it.
+pub const HOST_HELPER: u8 = 16;
+
+/// What bytecode calls helper `number` by.
+#[must_use]
+pub const fn host_helper(number: u32) -> Option<u8> {
+    if number > (u8::MAX - HOST_HELPER) as u32 { None } else { Some(HOST_HELPER + number as u8) }
+}
+
 const _: () = {
+    use crate::helper::HELPERS;
     use core::mem::{offset_of, size_of};
+    let mut n = 0;
+    while n < HELPERS.len() {
+        assert!(host_helper(HELPERS[n].number).is_some());
+        n += 1;
+    }
     assert!(size_of::<Call>() == 80);
     assert!(offset_of!(Call, instance) == 0);
     assert!(offset_of!(Call, saved_sp) == 8);

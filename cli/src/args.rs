@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use wasmkc_abi::limits::{
     FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
 };
+use wasmkc_abi::object::{TARGETS, TargetRow};
 use wasmkc_compiler::Target;
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
@@ -61,12 +62,13 @@ pub enum Command {
 /// Compile a filter to an object
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The machine code is audited before anything is written; without --sign the object is unsigned, and the
-kernel refuses it until `wasmkc sign` has signed it.
+One object has code for every machine; each is audited before anything is written. Without --sign the
+object is unsigned, and the kernel refuses it until `wasmkc sign` has signed it.
 
 Examples:
   wasmkc build filter.wasm -o filter.kwo --sign my.key --cert my.crt
-  wasmkc build filter.wasm --fuel 20000 --max-memory 1M --note 'drops telnet'")]
+  wasmkc build filter.wasm --fuel 20000 --max-memory 1M --note 'drops telnet'
+  wasmkc build filter.wasm --target x86_64 --target aarch64")]
 pub struct Build {
     /// The filter (WebAssembly)
     #[arg(value_name = "IN.wasm")]
@@ -74,9 +76,9 @@ pub struct Build {
     /// The object [default: IN.kwo]
     #[arg(short, long, value_name = "OUT.kwo")]
     pub output: Option<PathBuf>,
-    /// Machine that the object is for, as `uname -m` names it
-    #[arg(long, value_name = "MACHINE", default_value = Target::default().name(), value_parser = target())]
-    pub target: Target,
+    /// Machine to make code for, as `uname -m` names it; may be given again [default: all]
+    #[arg(long = "target", value_name = "TARGET", value_parser = target())]
+    pub targets: Vec<Target>,
     /// Sign with this private key (PEM or DER)
     #[arg(long, value_name = "KEY", requires = "cert")]
     pub sign: Option<PathBuf>,
@@ -100,7 +102,7 @@ pub struct Build {
     pub name: Option<String>,
 }
 
-/// Parses the name of a machine that the compiler makes code for.
+/// Parses the name of a target that the compiler makes code for.
 fn target() -> impl TypedValueParser<Value = Target> {
     PossibleValuesParser::new(Target::ALL.map(Target::name))
         .try_map(|name| Target::by_name(&name).ok_or("the compiler has no such target"))
@@ -201,6 +203,8 @@ pub struct Verify {
 /// Check an object's machine code, independently of the compiler
 #[derive(Debug, Args)]
 #[command(after_help = "\
+All that is in the object is judged, whatever machine it is for.
+
 Example:
   wasmkc audit filter.kwo")]
 pub struct Audit {
@@ -212,11 +216,13 @@ pub struct Audit {
 /// Show what is in an object
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The machine code itself is shown by `objdump -d -M intel FILE.kwo`.
+The machine code itself is shown by `objdump -d -M intel FILE.kwo`; of another than the first target, by the
+same of what --extract writes: the unsigned object that `build --target TARGET` gives.
 
 Examples:
   wasmkc inspect filter.kwo
-  wasmkc inspect filter.kwo --traps")]
+  wasmkc inspect filter.kwo --traps
+  wasmkc inspect filter.kwo --extract aarch64 -o filter.aarch64.kwo")]
 pub struct Inspect {
     /// The object, signed or not
     #[arg(value_name = "FILE.kwo")]
@@ -224,6 +230,18 @@ pub struct Inspect {
     /// List the places that can trap, too (always in JSON)
     #[arg(long)]
     pub traps: bool,
+    /// Write the object of one target alone
+    #[arg(long, value_name = "TARGET", value_parser = row(), requires = "output", conflicts_with = "traps")]
+    pub extract: Option<&'static TargetRow>,
+    /// Where --extract writes to
+    #[arg(short, long, value_name = "FILE", requires = "extract")]
+    pub output: Option<PathBuf>,
+}
+
+/// Parses the name of a target that an object may have.
+fn row() -> impl TypedValueParser<Value = &'static TargetRow> {
+    PossibleValuesParser::new(TARGETS.map(|row| row.name))
+        .try_map(|name| TARGETS.iter().find(|row| row.name == name).ok_or("there is no such target"))
 }
 
 /// Run a filter over captured packets, without root and without the kernel
@@ -232,7 +250,8 @@ pub struct Inspect {
 The same loader core, linker and machine code as in the kernel. A FILE.kwo needs a certificate that
 vouches for it; a FILE.wasm is compiled first. With --json: one line a packet, then one with \"summary\".
 With --loaded, a program that is in the kernel judges the packets there, by BPF_PROG_TEST_RUN: that needs
-root, and a program that is attached nowhere. Its counters count them.
+root, and a program that is attached nowhere. Its counters count them. With --direct, and where BPF cannot
+call the loader, the loader itself is asked: then the program may be attached.
 
 Examples:
   wasmkc run filter.wasm --pcap in.pcap
@@ -247,6 +266,9 @@ pub struct Run {
     /// A loaded program's name, instead of a file
     #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "certs", "author", "TrapOptions"])]
     pub loaded: Option<String>,
+    /// With --loaded: by the loader itself, without BPF
+    #[arg(long, requires = "loaded")]
+    pub direct: bool,
     /// Packets to run it on (pcap or pcapng)
     #[arg(long, value_name = "IN", required_unless_present = "invoke")]
     pub pcap: Option<PathBuf>,
@@ -304,6 +326,9 @@ pub struct LoadOptions {
     /// Name of the program; the object's own, or the file's, without this
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Interpret the object's portable code, even if it has native code for this machine
+    #[arg(long)]
+    pub force_portable: bool,
     #[command(flatten)]
     pub traps: TrapOptions,
 }
@@ -328,7 +353,7 @@ pub struct TrapOptions {
 impl LoadOptions {
     /// Whether any was given.
     pub fn any(&self) -> bool {
-        self.name.is_some() || self.traps != TrapOptions::default()
+        self.name.is_some() || self.force_portable || self.traps != TrapOptions::default()
     }
 }
 
@@ -373,10 +398,13 @@ pub struct Load {
 #[command(after_help = "\
 A FILE.kwo (or anything with a slash) is loaded first, and unloaded again if attaching fails.
 The attachment lasts until `detach` or a reboot: its link is pinned in /sys/fs/bpf/wasmkc/NAME/DEV.
+With --mode ingress the loader keeps it, until the device goes; it is behind XDP and tc, works on every
+kernel, and knows neither tx nor redirect: they count as traps.
 
 Examples:
   wasmkc attach filter.kwo --dev eth0
-  wasmkc attach filter --dev eth1 --mode generic")]
+  wasmkc attach filter --dev eth1 --mode generic
+  wasmkc attach filter --dev eth2 --mode ingress")]
 pub struct Attach {
     /// A loaded program's name, or an object to load
     #[arg(value_name = "NAME|FILE.kwo")]
@@ -384,7 +412,7 @@ pub struct Attach {
     /// Network device
     #[arg(long, value_name = "IF")]
     pub dev: String,
-    /// In the driver, or in the network stack; there is no fallback from one to the other
+    /// In the driver, in the network stack, or at netfilter's ingress hook; there is no fallback from one to the other
     #[arg(long, value_name = "MODE", default_value = "native")]
     pub mode: Mode,
     #[command(flatten)]

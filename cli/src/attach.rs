@@ -16,6 +16,7 @@
 //! in a step undoes the steps before it: descriptors close, a program loaded in step 2 is unloaded.
 
 use crate::error::{Error, Result};
+use crate::ingress::{self, no_xdp};
 use crate::kernel::device::{Device, Refused};
 use crate::kernel::{bpf, explain, text};
 use crate::pins::{self, Pin};
@@ -31,6 +32,28 @@ pub enum Mode {
     /// In the driver, before the kernel makes its own packet.
     Native,
     /// In the network stack, for drivers without XDP; slower.
+    Generic,
+    /// At netfilter's ingress hook, for kernels whose BPF cannot call the loader too; no tx and no redirect.
+    Ingress,
+}
+
+impl Mode {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Ingress => "ingress",
+        }
+    }
+}
+
+/// What attaches to XDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Xdp {
+    /// In the driver.
+    Native,
+    /// In the network stack.
     Generic,
 }
 
@@ -48,7 +71,7 @@ pub fn interface(name: &str) -> Result<u32> {
 }
 
 /// Attaches loaded program `name` to `device_name`: steps 1 and 3 to 8.
-pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Result<Pin> {
+pub fn attach(device: &Device, name: &str, device_name: &str, mode: Xdp) -> Result<Pin> {
     pins::check_mounted()?;
     let ifindex = interface(device_name)?;
     let pin = Pin::of(name, device_name);
@@ -63,8 +86,8 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
     let stub = stub(device, name)?;
     device.handle(name, Some(stub.as_fd())).map_err(explain)?;
     let flags = match mode {
-        Mode::Native => bpf::XDP_NATIVE,
-        Mode::Generic => bpf::XDP_GENERIC,
+        Xdp::Native => bpf::XDP_NATIVE,
+        Xdp::Generic => bpf::XDP_GENERIC,
     };
     let link = bpf::link_xdp(stub.as_fd(), ifindex, flags).map_err(|e| link_error(&e, device_name, mode))?;
     pin.create(&link)?;
@@ -75,12 +98,12 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Mode) -> Res
 pub fn stub(device: &Device, name: &str) -> Result<OwnedFd> {
     let kfunc = device.info().map_err(explain)?.xdp_kfunc;
     if kfunc == 0 {
-        return Err(no_btf());
+        return Err(no_xdp());
     }
     let handle = device.handle(name, None).map_err(explain)?;
     let btf = bpf::module_btf(MODULE)
         .map_err(|e| needs_privilege(Error::new(format_args!("cannot look for the module's BTF: {e}")), &e))?
-        .ok_or_else(no_btf)?;
+        .ok_or_else(no_xdp)?;
     bpf::load_stub(&format!("wkc_{name}"), btf.as_fd(), kfunc, handle).map_err(|(e, log)| {
         let error = Error::new(format_args!("the kernel refuses the stub program: {e}"));
         needs_privilege(error.details(log.lines().filter(|l| !l.is_empty())), &e)
@@ -92,7 +115,7 @@ pub fn stub(device: &Device, name: &str) -> Result<OwnedFd> {
 pub fn unload(device: &Device, name: &str) -> Result<()> {
     let mut answer = device.unload(name);
     let busy = |a: &std::result::Result<(), Refused>| a.as_ref().is_err_and(|r| r.errno == BUSY);
-    if busy(&answer) && pins::all(Some(name))?.is_empty() {
+    if busy(&answer) && pins::all(Some(name))?.is_empty() && ingress::all(device, Some(name))?.is_empty() {
         pins::wait_until(STUB_END, || {
             answer = device.unload(name);
             !busy(&answer)
@@ -103,8 +126,10 @@ pub fn unload(device: &Device, name: &str) -> Result<()> {
         return Ok(());
     };
     let is_busy = refused.errno == BUSY;
-    let on: Vec<String> =
+    let mut on: Vec<String> =
         pins::all(Some(name)).unwrap_or_default().iter().map(|p| format!("attached to {}", p.device)).collect();
+    let hooks = ingress::all(device, Some(name)).unwrap_or_default();
+    on.extend(hooks.iter().map(|a| format!("attached to the ingress of {}", a.device)));
     let error = explain(refused).context(format_args!("`{name}`")).details(on);
     Err(if is_busy {
         error.help(format_args!("`wasmkc detach {name} --all` first; `bpftool link` shows who else holds it"))
@@ -118,11 +143,6 @@ pub fn is_loaded(device: &Device, name: &str) -> Result<bool> {
     Ok(device.list().map_err(explain)?.iter().any(|p| text(&p.name) == name))
 }
 
-fn no_btf() -> Error {
-    Error::new("the loaded kernel module has no BTF, so no XDP program can call it")
-        .help("build it with `pahole` (package dwarves) installed and the kernel's own headers, then load it again; `wasmkc doctor` checks both")
-}
-
 fn needs_privilege(error: Error, cause: &std::io::Error) -> Error {
     match cause.kind() {
         std::io::ErrorKind::PermissionDenied => {
@@ -133,15 +153,15 @@ fn needs_privilege(error: Error, cause: &std::io::Error) -> Error {
 }
 
 /// Why the link was refused.
-fn link_error(cause: &std::io::Error, device_name: &str, mode: Mode) -> Error {
+fn link_error(cause: &std::io::Error, device_name: &str, mode: Xdp) -> Error {
     use nix::errno::Errno;
     let what = |why: &str| Error::new(format_args!("cannot attach to {device_name}: {why}"));
     match cause.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EBUSY | Errno::EEXIST) => what("it has an XDP program already")
             .help(format_args!("`bpftool net show dev {device_name}` names it; detach that one first")),
-        Some(Errno::EOPNOTSUPP) if mode == Mode::Native => what("its driver has no native XDP")
+        Some(Errno::EOPNOTSUPP) if mode == Xdp::Native => what("its driver has no native XDP")
             .help("`--mode generic` works on every device, but slower"),
-        Some(Errno::EINVAL | Errno::ERANGE | Errno::EMSGSIZE) if mode == Mode::Native => {
+        Some(Errno::EINVAL | Errno::ERANGE | Errno::EMSGSIZE) if mode == Xdp::Native => {
             what(&format!("its driver refuses ({cause})")).help(
                 "the driver's reason is in `dmesg`: often a too large MTU, LRO (`ethtool -K DEV lro off`) or too few queues; `--mode generic` has fewer conditions",
             )
@@ -166,18 +186,13 @@ mod tests {
     #[test]
     fn no_silent_fallback_to_generic() {
         let refused = Io::from_raw_os_error(libc::EOPNOTSUPP);
-        let text = link_error(&refused, "eth0", Mode::Native).render(false);
+        let text = link_error(&refused, "eth0", Xdp::Native).render(false);
         assert!(text.contains("no native XDP") && text.contains("--mode generic"), "{text}");
     }
 
     #[test]
     fn a_second_xdp_program_is_said_to_be_there() {
-        let text = link_error(&Io::from_raw_os_error(libc::EBUSY), "eth0", Mode::Native).render(false);
+        let text = link_error(&Io::from_raw_os_error(libc::EBUSY), "eth0", Xdp::Native).render(false);
         assert!(text.contains("XDP program already") && text.contains("bpftool net"), "{text}");
-    }
-
-    #[test]
-    fn no_btf_says_how_to_get_it() {
-        assert!(no_btf().render(false).contains("pahole"));
     }
 }

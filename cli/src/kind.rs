@@ -126,7 +126,7 @@ fn end(object: &Description<'_>, bytes: &[u8]) -> Option<u64> {
     let count = u16::from_le_bytes(*bytes.get(60..)?.first_chunk()?);
     let table = offset.checked_add(u64::from(count) * 64)?;
     // Sections are slices of `bytes`.
-    let contents = object.elf.sections().map(|s| s.bytes).filter(|b| !b.is_empty());
+    let contents = object.targets.outer().sections().map(|s| s.bytes).filter(|b| !b.is_empty());
     let ends = contents.map(|b| (b.as_ptr_range().end.addr() - bytes.as_ptr().addr()) as u64);
     ends.chain([table]).max()
 }

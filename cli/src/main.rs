@@ -11,6 +11,7 @@ mod attach;
 mod capture;
 mod commands;
 mod error;
+mod ingress;
 mod kernel;
 mod kind;
 mod output;
@@ -18,6 +19,7 @@ mod pins;
 mod policy;
 mod sign;
 mod signer;
+mod targets;
 mod values;
 
 use clap::Parser;

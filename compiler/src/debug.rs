@@ -47,9 +47,11 @@ pub fn sections(image: &Image, names: &[String], unit: &str, lines: &Lines) -> R
             Ok(())
         })
         .map_err(|e| CompileError::internal("debug", e))?;
-    let mut frames = DebugFrame::from(Recorder::default());
-    frame_table(image)?.write_debug_frame(&mut frames).map_err(internal)?;
-    out.extend(frames.0.section(SectionId::DebugFrame));
+    if let Some(frame) = frame::of(image.target) {
+        let mut frames = DebugFrame::from(Recorder::default());
+        frame_table(image, &frame)?.write_debug_frame(&mut frames).map_err(internal)?;
+        out.extend(frames.0.section(SectionId::DebugFrame));
+    }
     Ok(out)
 }
 
@@ -114,8 +116,7 @@ fn entries(dwarf: &mut DwarfUnit, image: &Image, names: &[String], unit: &str) {
 }
 
 /// Every function has the same frame; only landing pads may stand before it.
-fn frame_table(image: &Image) -> Result<FrameTable, CompileError> {
-    let frame = frame::of(image.target);
+fn frame_table(image: &Image, frame: &frame::Frame) -> Result<FrameTable, CompileError> {
     let mut table = FrameTable::default();
     let mut common = CommonInformationEntry::new(ENCODING, frame.code_unit, -8, frame.return_address);
     common.add_instruction(CallFrameInstruction::Cfa(frame.stack_pointer, frame.above));

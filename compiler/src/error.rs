@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Target;
+
 /// Who has to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -204,6 +206,14 @@ pub enum CompileError {
         /// What is wrong and what to do.
         what: String,
     },
+    /// What is wrong is wrong for one of several targets alone.
+    #[error("for {target}: {cause}; `--target` leaves a target out")]
+    Target {
+        /// Its name.
+        target: &'static str,
+        /// What is wrong.
+        cause: Box<CompileError>,
+    },
     /// The audit refused our own output.
     #[error(
         "the audit refused the compiled code, there is no object (a bug of wasmkc, please report it with the wasm file):\n{0}"
@@ -240,12 +250,27 @@ impl CompileError {
             | Self::FrameTooLarge { .. }
             | Self::FunctionTooLarge { .. }
             | Self::Option { .. } => Blame::Limit,
+            Self::Target { cause, .. } => cause.blame(),
             Self::Audit(_) | Self::Internal { .. } => Blame::Internal,
         }
     }
 
     pub(crate) fn internal(stage: &'static str, message: impl fmt::Display) -> Self {
         Self::Internal { stage, message: message.to_string() }
+    }
+
+    /// The same, said of `target` where there are others in `targets` and it may be the target's own.
+    pub(crate) fn of_target(self, target: Target, targets: &[Target]) -> Self {
+        let own = matches!(
+            self,
+            Self::FrameTooLarge { .. }
+                | Self::FunctionTooLarge { .. }
+                | Self::Limit { .. }
+                | Self::LandingPad { .. }
+                | Self::Internal { .. }
+        );
+        let others = targets.iter().any(|other| *other != target);
+        if own && others { Self::Target { target: target.name(), cause: Box::new(self) } } else { self }
     }
 
     /// Passes unless `found` is above `limit`.

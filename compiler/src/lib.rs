@@ -1,7 +1,8 @@
 //! WebAssembly bytes in, kernel object out.
 //!
 //! ```text
-//! wasm ── validate ── parse ── translate ── compile ── emit ── object ── audit ──▶ .kwo bytes
+//! wasm ── validate ── parse ── translate ── compile ── emit ── object ── join ── audit ──▶ .kwo bytes
+//!                     └─────────── once a target ────────────────┘
 //! ```
 //!
 //! Design principles:
@@ -32,6 +33,7 @@ mod translate;
 pub use error::{Blame, CompileError, Place};
 pub use isa::Target;
 pub use listing::Listing;
+pub use object::fat;
 pub use pipeline::{FunctionReport, Object, Report};
 
 /// Name and version of the compiler, recorded in the object.
@@ -73,6 +75,15 @@ impl Default for Options {
 /// Says who is to blame ([`CompileError::blame`]), where, and what to do.
 pub fn compile(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     pipeline::run(wasm, options)
+}
+
+/// The same for several targets in one object: the audited bytes of all, the first of [`Target::ALL`] outermost.
+/// [`Options::target`] is not looked at.
+///
+/// # Errors
+/// As [`compile`]; [`CompileError::Target`] names the target that alone has the error.
+pub fn compile_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec<u8>, CompileError> {
+    pipeline::run_all(wasm, options, targets)
 }
 
 /// What a module must keep to for [`validate`].

@@ -1,6 +1,7 @@
 //! What an intermediate stage makes of a module, as text.
 
 mod aarch64;
+mod portable;
 mod x86_64;
 
 use std::fmt::Write;
@@ -60,13 +61,14 @@ fn asm(image: &Image) -> String {
         let lines = match image.target {
             Target::X86_64 => x86_64::lines(code, f.offset),
             Target::Aarch64 => aarch64::lines(code, f.offset),
+            Target::Portable => portable::lines(code, f.offset),
         };
         for Line { at, next, text } in lines {
             let _ = write!(out, "{at:5x}  {text}");
             for relocation in image.relocations.iter().filter(|r| (at..next).contains(&r.at)) {
                 let _ = write!(out, "  ; {:?} {:+}", relocation.kind, relocation.addend);
             }
-            if let Some(trap) = f.function.traps.iter().find(|t| t.site + f.offset == next) {
+            if let Some(trap) = f.function.traps.iter().find(|t| (at + 1..=next).contains(&(t.site + f.offset))) {
                 let code = TrapCode::from_u32(trap.code).map_or("?", TrapCode::name);
                 let _ = write!(out, "  ; {code} at wasm {:#x}", trap.wasm_offset);
             }

@@ -6,10 +6,7 @@ use std::collections::BTreeMap;
 use wasmkc_abi::{helper::Helper, packet::PacketOp};
 use wasmparser::{FuncType, FunctionBody, ValType};
 
-use crate::{
-    error::Place,
-    isa::{PASSED_PARAMS, TAIL_REGISTER_PARAMS},
-};
+use crate::{Target, error::Place};
 
 /// Whether a reference type is compiled; these are all that there are in WebAssembly 2.0.
 pub fn is_reference(ty: ValType) -> bool {
@@ -188,6 +185,8 @@ impl Slots {
 /// It passed wasmparser's validator; every import is in the ABI with the ABI's signature; every index is in range.
 #[derive(Default)]
 pub struct Module<'a> {
+    /// What it is compiled for.
+    pub target: Target,
     /// Function types.
     pub types: Vec<FuncType>,
     /// For each type the first one that equals it.
@@ -241,7 +240,7 @@ impl<'a> Module<'a> {
     /// How many of the parameters of type `ty` are passed as the calling convention has it; the others go through
     /// the transfer area.
     pub fn passed(&self, ty: &FuncType) -> usize {
-        ty.params().len().min(if self.tail_calls { TAIL_REGISTER_PARAMS } else { PASSED_PARAMS })
+        ty.params().len().min(self.target.passed_params(self.tail_calls))
     }
 
     /// Name of function `index` for people.

@@ -54,6 +54,7 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>, Compil
         s.module.names.entry(export.index).or_insert_with(|| names::printable(export.name));
     }
     let uses = uses::Uses::of(&s)?;
+    s.module.target = options.target;
     s.module.tail_calls = uses.tail_calls;
     s.module.memories = memory::memories(&s, &uses, options)?;
     // elements before data, as instantiation has it: of segments outside, the first is named

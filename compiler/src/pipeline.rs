@@ -5,7 +5,7 @@ use wasmkc_abi::object::NONE;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::{
-    CompileError, Options, Standard, debug,
+    CompileError, Options, Standard, Target, debug,
     emit::{self, Image},
     isa, limits,
     lines::Lines,
@@ -66,13 +66,43 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     limits::check_options(options)?;
     validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
-    let image = build(&module, options)?;
-    let lines = Lines::read(&module);
-    let tables = object::tables(&module, &image, &lines, options)?;
-    let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
+    let object = compile(&module, &Lines::read(&module), options)?;
+    if options.target.is_audited() {
+        audit(&object.bytes)?;
+    }
+    Ok(object)
+}
+
+/// wasm in, the joined objects of `targets` out. How parameters travel is the target's, so a module is parsed for each.
+pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec<u8>, CompileError> {
+    limits::check_options(options)?;
+    if targets.is_empty() {
+        return Err(CompileError::Option { option: "target", what: "there must be one at least".to_owned() });
+    }
+    validate(wasm, Standard::V3)?;
+    let lines = Lines::read(&parse::parse(wasm, options)?);
+    let mut parts = Vec::new();
+    for target in Target::ALL.into_iter().filter(|target| targets.contains(target)) {
+        let options = Options { target, ..options.clone() };
+        let object = parse::parse(wasm, &options).and_then(|module| compile(&module, &lines, &options));
+        parts.push((target, object.map_err(|error| error.of_target(target, targets))?.bytes));
+    }
+    let bytes = object::join(&parts)?;
+    if parts.iter().all(|(target, _)| target.is_audited()) {
+        audit(&bytes)?;
+    } else {
+        parts.iter().filter(|(target, _)| target.is_audited()).try_for_each(|(_, part)| audit(part))?;
+    }
+    Ok(bytes)
+}
+
+/// One target's object, which nobody has judged.
+fn compile(module: &Module<'_>, lines: &Lines, options: &Options) -> Result<Object, CompileError> {
+    let image = build(module, options)?;
+    let tables = object::tables(module, &image, lines, options)?;
+    let debug = debug::sections(&image, &tables.names, &options.name, lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
-    audit(&bytes)?;
-    Ok(Object { report: report(&module, &image, &tables, options), bytes })
+    Ok(Object { report: report(module, &image, &tables, options), bytes })
 }
 
 /// The stages in between: functions to placed machine code, one by one, so that what is too large is refused before
@@ -156,6 +186,6 @@ fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: 
         helpers: module.helpers().iter().map(|h| h.name).collect(),
         trap_sites: tables.traps.len() as u32,
         fuel: options.fuel,
-        masked: !options.author_trusted,
+        masked: !options.author_trusted && options.target.masks(),
     }
 }

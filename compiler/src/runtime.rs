@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::{
         Options,
-        isa::{PASSED_PARAMS, REGISTER_RESULTS},
+        isa::{PORTABLE_REGISTER_PARAMS, REGISTER_RESULTS},
         translate,
     };
     use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -98,7 +98,7 @@ mod tests {
     fn what_its_functions_take_and_give_needs_no_transfer_area() {
         let module = &Runtime::get().expect("parses").module;
         for ty in &module.types {
-            assert!(ty.results().len() <= REGISTER_RESULTS && ty.params().len() <= PASSED_PARAMS, "{ty:?}");
+            assert!(ty.results().len() <= REGISTER_RESULTS && ty.params().len() <= PORTABLE_REGISTER_PARAMS, "{ty:?}");
         }
     }
 

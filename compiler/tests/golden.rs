@@ -1,7 +1,7 @@
 //! Golden tests: one idea a file in `tests/golden/*.wat`, and in the folders of other targets there, compared with the `.txt` beside it.
 //!
 //! The first lines of a file are directives: `;; stage: clif|asm|meta`, `;; author: trusted`, `;; max-pages: N`,
-//! `;; target: aarch64`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
+//! `;; target: aarch64|portable`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
 //! read the difference before it is committed.
 
 use std::{fs, path::Path};
@@ -43,7 +43,7 @@ fn run(source: &str) -> Result<String, String> {
 fn golden_files_match() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let bless = std::env::var_os("BLESS").is_some();
-    let folders = [dir.clone(), dir.join("aarch64")];
+    let folders = [dir.clone(), dir.join("aarch64"), dir.join("portable")];
     let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("tests/golden"));
     let mut files: Vec<_> = entries.map(|e| e.expect("entry").path()).collect();
     files.retain(|path| path.extension().is_some_and(|e| e == "wat"));

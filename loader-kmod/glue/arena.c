@@ -123,6 +123,8 @@ int wkc_plat_arena_alloc(u32 kind, size_t size, u64 *addr)
 	unsigned long at;
 	int ret = 0;
 
+	if (kind == WKC_ARENA_BYTECODE && size)
+		return wkc_bytecode_alloc(size, addr);
 	if (kind >= ARRAY_SIZE(arenas) || !size)
 		return -EINVAL;
 	a = &arenas[kind];
@@ -151,6 +153,10 @@ void wkc_plat_arena_free(u32 kind, u64 addr, size_t size)
 	size_t offset;
 	struct arena *a = arena_of(kind, addr, size, &offset);
 
+	if (kind == WKC_ARENA_BYTECODE) {
+		wkc_bytecode_free(addr);
+		return;
+	}
 	if (WARN_ON_ONCE(!a || !IS_ALIGNED(offset, 1UL << BLOCK_SHIFT)))
 		return;
 	mutex_lock(&arena_lock);
@@ -171,6 +177,8 @@ int wkc_plat_arena_write(u32 kind, u64 addr, const u8 *bytes, size_t len)
 	unsigned long first, end;
 	int ret;
 
+	if (kind == WKC_ARENA_BYTECODE)
+		return wkc_bytecode_write(addr, bytes, len);
 	if (!a)
 		return -EINVAL;
 	first = offset >> BLOCK_SHIFT;

@@ -17,7 +17,7 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 struct wkc_session {
@@ -134,21 +134,21 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 	struct wkc_call_request *req = &v->req;
 	u32 first = c->filter->image.transfer, results = req->results;
 	/* The core has checked that the transfer area has room for all values; without values there may be none. */
-	u64 *transfer = c->instance->globals + (first == WKC_NONE ? 0 : first);
+	__le64 *transfer = c->instance->globals + (first == WKC_NONE ? 0 : first);
 	struct wkc_call call = {
-		.instance = (u64)c->instance,
+		.instance = wkc_address(c->instance),
 		.fuel = req->fuel,
-		.stack_limit = wkc_stack_limit(req->stack ?: WKC_STACK_CALL),
 	};
-
 	int unowned = wkc_die_unowned();
+	u32 i;
 
 	req->results = 0;
 	c->instance->cpu = raw_smp_processor_id();
-	memcpy(transfer, v->slots, req->args * sizeof(*transfer));
-	wkc_enter(&call, v->entry);
+	for (i = 0; i < req->args; i++)
+		transfer[i] = cpu_to_le64(v->slots[i]);
+	wkc_execute(c, &call, v->entry, req->stack ?: WKC_STACK_CALL);
 	cond_resched();
-	req->fuel_used = req->fuel - max(call.fuel, 0LL);
+	req->fuel_used = req->fuel - wkc_fuel_left(&call);
 	if (call.trap_code) {
 		req->trap = call.trap_code;
 		wkc_trap_locate(c->filter, call.trap_site, &v->rec);
@@ -169,7 +169,8 @@ static int run(struct wkc_cpu *c, struct wkc_invocation *v)
 		snprintf(v->msg, WKC_MSG_LEN, "an exception behind the code of any program ended this call, or another one's");
 		return -EIO;
 	}
-	memcpy(v->slots, transfer, results * sizeof(*transfer));
+	for (i = 0; i < results; i++)
+		v->slots[i] = le64_to_cpu(transfer[i]);
 	req->results = results;
 	return 0;
 }

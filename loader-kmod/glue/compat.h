@@ -38,6 +38,14 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 
+/*
+ * Where BPF programs may call functions of modules: types of the kernel to check such a call by, and a compiler
+ * to make it. Debian's kernels for 32-bit Arm lack the former, those for s390x the latter.
+ */
+#if defined(CONFIG_BPF_JIT) && defined(CONFIG_DEBUG_INFO_BTF_MODULES)
+#define WKC_HAVE_KFUNCS
+#endif
+
 /* Around functions that BPF programs call, and around the set of their BTF ids. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
 #define WKC_KFUNC_DEFS_START __bpf_kfunc_start_defs()

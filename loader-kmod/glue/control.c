@@ -111,7 +111,7 @@ static int ioc_load(void __user *arg)
 	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (ret)
 		return wkc_reply(ret, &req.text, msg);
-	if (req.pad || !req.len || req.len > WKC_MAX_OBJECT_BYTES) {
+	if (!req.len || req.len > WKC_MAX_OBJECT_BYTES) {
 		snprintf(msg, sizeof(msg), "an object has 1 to %d bytes, this one %u",
 			 WKC_MAX_OBJECT_BYTES, req.len);
 		return wkc_reply(-EINVAL, &req.text, msg);
@@ -141,6 +141,40 @@ static int ioc_unload(void __user *arg)
 	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
 	if (!ret)
 		ret = wkc_program_unload(req.name, msg);
+	return wkc_reply(ret, &req.text, msg);
+}
+
+static int ioc_ingress_attach(void __user *arg)
+{
+	struct wkc_ingress_attach req;
+	char msg[WKC_MSG_LEN] = "";
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	req.name[sizeof(req.name) - 1] = 0;
+	ret = wkc_need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
+	if (ret)
+		return wkc_reply(ret, &req.text, msg);
+	if (put_user(0, (u32 __user *)(arg + offsetof(struct wkc_ingress_attach, id))))
+		return -EFAULT;
+	ret = wkc_ingress_attach(req.name, req.ifindex, &req.id, msg);
+	if (!ret && copy_to_user(arg + offsetof(struct wkc_ingress_attach, id), &req.id, sizeof(req.id)))
+		return -EFAULT;
+	return wkc_reply(ret, &req.text, msg);
+}
+
+static int ioc_ingress_detach(void __user *arg)
+{
+	struct wkc_ingress_detach req;
+	char msg[WKC_MSG_LEN] = "";
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = wkc_need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
+	if (!ret)
+		ret = req.pad ? -EINVAL : wkc_ingress_detach(req.id, msg);
 	return wkc_reply(ret, &req.text, msg);
 }
 
@@ -175,6 +209,10 @@ static int ioc_handle(void __user *arg)
 	ret = wkc_need(CAP_NET_ADMIN, "CAP_NET_ADMIN", msg);
 	if (ret)
 		return wkc_reply(ret, &req.text, msg);
+	if (!wkc_xdp_kfunc_id()) {
+		snprintf(msg, sizeof(msg), "BPF programs of this kernel cannot call the loader, so there is no XDP: attach at the ingress hook");
+		return wkc_reply(-EOPNOTSUPP, &req.text, msg);
+	}
 	if (req.pad)
 		return -EINVAL;
 	if (put_user(0ULL, (u64 __user *)(arg + offsetof(struct wkc_handle, handle))))
@@ -246,6 +284,12 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return ioc_stats(arg);
 	case WKC_IOC_CALL:
 		return wkc_call_request(file->private_data, arg);
+	case WKC_IOC_PACKET:
+		return wkc_packet_request(arg);
+	case WKC_IOC_INGRESS_ATTACH:
+		return ioc_ingress_attach(arg);
+	case WKC_IOC_INGRESS_DETACH:
+		return ioc_ingress_detach(arg);
 	}
 	return wkc_list_request(cmd, arg);
 }

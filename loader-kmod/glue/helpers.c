@@ -10,6 +10,27 @@
 #include <linux/random.h>
 #include "wasmkc.h"
 
+static const struct wkc_instance *instance_of(const struct wkc_call *call)
+{
+	return wkc_pointer(call->instance);
+}
+
+/* For the interpreter, which has the arguments as numbers. */
+u64 wkc_plat_helper(struct wkc_call *call, u32 number, const u64 *args)
+{
+	switch (number) {
+	case 1:
+		return wkc_helper_ktime_ns(call);
+	case 2:
+		return wkc_helper_cpu(call);
+	case 3:
+		return wkc_helper_random32(call);
+	case 4:
+		return wkc_helper_log(call, wkc_pointer(args[0]), args[1]);
+	}
+	return 0;
+}
+
 __u64 wkc_helper_ktime_ns(struct wkc_call *call)
 {
 	return ktime_get_ns();
@@ -21,9 +42,7 @@ __u64 wkc_helper_ktime_ns(struct wkc_call *call)
  */
 __u32 wkc_helper_cpu(struct wkc_call *call)
 {
-	const struct wkc_instance *i = (const struct wkc_instance *)call->instance;
-
-	return i->cpu;
+	return instance_of(call)->cpu;
 }
 
 __u32 wkc_helper_random32(struct wkc_call *call)
@@ -33,7 +52,5 @@ __u32 wkc_helper_random32(struct wkc_call *call)
 
 __u32 wkc_helper_log(struct wkc_call *call, const __u8 *a0, __u64 a1)
 {
-	const struct wkc_instance *i = (const struct wkc_instance *)call->instance;
-
-	return wkc_log((const struct wkc_filter *)i->owner, a0, min_t(u64, a1, WKC_MAX_LOG));
+	return wkc_log(wkc_pointer(instance_of(call)->owner), a0, min_t(u64, a1, WKC_MAX_LOG));
 }

@@ -11,11 +11,13 @@
 #include <linux/string.h>
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
-#include "stack.h"
+#include "engine.h"
 #include "wasmkc.h"
 
 #define WASM_PAGE 65536UL
 #define INSTANCE_ALIGN 64
+/* Registers of the interpreter, its largest stack, and what the allocator rounds up to. */
+#define MACHINE_BYTES (WKC_STACK_CALL_MAX + 1024)
 
 /*
  * A reset clears up to 64 MiB and runs the init entries, all at the price of one packet that traps:
@@ -36,7 +38,10 @@ static const char *const entry_names[] = { "the start function", "`_initialize`"
 static int run_init(struct wkc_cpu *c, char *msg)
 {
 	const struct wkc_filter *f = c->filter;
-	struct wkc_call call = { .instance = (u64)c->instance, .fuel = WKC_FUEL_INIT };
+	struct wkc_call call = {
+		.instance = wkc_address(c->instance),
+		.fuel = WKC_FUEL_INIT,
+	};
 	int unowned = wkc_die_unowned();
 	size_t n;
 	u32 i;
@@ -44,8 +49,7 @@ static int run_init(struct wkc_cpu *c, char *msg)
 	for (i = 0; i < ARRAY_SIZE(f->image.entry_init); i++) {
 		if (!f->image.entry_init[i])
 			continue;
-		call.stack_limit = wkc_stack_limit(WKC_STACK_XDP);
-		wkc_enter(&call, f->image.entry_init[i]);
+		wkc_execute(c, &call, f->image.entry_init[i], WKC_STACK_XDP);
 		cond_resched();
 		/* Another load's exception at the same time fails this one, too; its next try will not. */
 		if (READ_ONCE(f->disabled) || wkc_die_unowned() != unowned) {
@@ -76,7 +80,7 @@ static int start_instance(struct wkc_cpu *c, char *msg)
 		return -EIO;
 	}
 	wkc_core_instantiate(c->filter->program, i, c->memory);
-	i->owner = (u64)c->filter;
+	i->owner = wkc_address(c->filter);
 	i->cpu = c->cpu;
 	ret = run_init(c, msg);
 	if (!ret && sp != WKC_NONE)
@@ -124,16 +128,18 @@ static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
 	size_t head = ALIGN(sizeof(struct wkc_cpu), INSTANCE_ALIGN);
 	size_t block = PAGE_ALIGN(head + f->image.instance_bytes);
 	size_t memory = f->image.memory_max * WASM_PAGE;
+	bool portable = f->image.engine == WKC_ENGINE_PORTABLE;
+	size_t bytes = block + memory + (portable ? MACHINE_BYTES : 0);
 	struct wkc_cpu *c;
 	int ret;
 
-	ret = wkc_memory_charge(block + memory, msg);
+	ret = wkc_memory_charge(bytes, msg);
 	if (ret)
 		return ERR_PTR(ret);
 	c = vzalloc_node(block, cpu_to_node(cpu));
 	if (!c)
 		goto err_charge;
-	c->bytes = block + memory;
+	c->bytes = bytes;
 	c->filter = f;
 	c->cpu = cpu;
 	c->instance = (void *)c + head;
@@ -144,20 +150,28 @@ static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
 		if (!c->memory)
 			goto err_block;
 	}
+	if (portable) {
+		c->machine = wkc_core_machine_create();
+		if (!c->machine)
+			goto err_memory;
+	}
 	return c;
 
+err_memory:
+	vfree(c->memory);
 err_block:
 	vfree(c);
 err_charge:
-	wkc_memory_uncharge(block + memory);
+	wkc_memory_uncharge(bytes);
 	snprintf(msg, WKC_MSG_LEN, "the kernel has no %zu bytes for the instance of CPU %u",
-		 block + memory, cpu);
+		 bytes, cpu);
 	return ERR_PTR(-ENOMEM);
 }
 
 void wkc_instance_free(struct wkc_cpu *c)
 {
 	wkc_memory_uncharge(c->bytes);
+	wkc_core_machine_destroy(c->machine);
 	vfree(c->memory);
 	vfree(c);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests that give records: trusted keys, programs, traps, exports. All work alike: as many records
+ * Requests that give records: trusted keys, programs, traps, exports, ingress hooks. All work alike: as many records
  * as there are and the caller has room for, and how many there are.
  *
  * The records are filled in under the owner's lock and copied out without it.
@@ -13,6 +13,9 @@
 
 /* A ring of keys that is longer is shown as far as this: nobody has as many. */
 #define MOST_KEYS 65536
+
+/* Attachments beyond these are not shown. */
+#define MOST_ATTACHMENTS 65536
 
 struct list_kind {
 	unsigned int request;
@@ -63,6 +66,12 @@ static int fill_exports(u32 id, void *records, u32 capacity, u32 *count)
 	return f ? 0 : -ENOENT;
 }
 
+static int fill_attachments(u32 id, void *records, u32 capacity, u32 *count)
+{
+	*count = wkc_ingress_list(records, capacity);
+	return 0;
+}
+
 static const struct list_kind kinds[] = {
 	{ WKC_IOC_TRUST_LIST, .tells_keys = true, .most = MOST_KEYS,
 	  .size = sizeof(struct wkc_trust_key), .fill = fill_keys },
@@ -72,6 +81,8 @@ static const struct list_kind kinds[] = {
 	  .size = sizeof(struct wkc_trap_record), .fill = fill_traps },
 	{ WKC_IOC_EXPORTS, .of_program = true, .most = WKC_MAX_EXPORTS,
 	  .size = sizeof(struct wkc_export), .fill = fill_exports },
+	{ WKC_IOC_INGRESS_LIST, .most = MOST_ATTACHMENTS,
+	  .size = sizeof(struct wkc_attachment), .fill = fill_attachments },
 };
 
 static int list(const struct list_kind *kind, void __user *arg)

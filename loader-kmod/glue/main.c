@@ -29,11 +29,16 @@ static int __init wkc_init(void)
 	ret = wkc_xdp_init();
 	if (ret)
 		goto err_cpu;
-	ret = wkc_control_init();
+	ret = wkc_ingress_init();
 	if (ret)
 		goto err_cpu;
+	ret = wkc_control_init();
+	if (ret)
+		goto err_ingress;
 	return 0;
 
+err_ingress:
+	wkc_ingress_uninit();
 err_cpu:
 	wkc_cpu_uninit();
 err_die:
@@ -46,13 +51,14 @@ err_trust:
 }
 
 /*
- * The kernel calls this only when nobody holds the module: no open device, no stub program (each
- * holds the module's BTF, and that the module), so no kfunc runs and none can begin. What is left
+ * The kernel calls this only when nobody holds the module: no open device, no attachment at an ingress, no stub
+ * program (each holds the module's BTF, and that the module), so no hook runs and none can begin. What is left
  * are our own works and the hotplug callback, and each is stopped before what it uses is freed.
  */
 static void __exit wkc_exit(void)
 {
 	wkc_control_uninit();
+	wkc_ingress_uninit();
 	wkc_stub_uninit();
 	wkc_cpu_uninit();
 	wkc_program_uninit();

@@ -39,9 +39,10 @@ void wkc_plat_sha256(const u8 *data, size_t len, u8 out[32])
 	sha256(data, len, out);
 }
 
-/* Where generated code may call to; 0 for what this loader does not have. */
+/* Where native code may call to; 0 for what this loader does not have. */
 u64 wkc_plat_symbol(u32 index)
 {
+#if WKC_NATIVE
 	switch (index) {
 	case WKC_SYMBOL_RET:
 		return WKC_RET;
@@ -60,6 +61,7 @@ u64 wkc_plat_symbol(u32 index)
 	case WKC_SYMBOL_HELPER + 4:
 		return (u64)wkc_helper_log;
 	}
+#endif
 	return 0;
 }
 

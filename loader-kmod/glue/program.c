@@ -80,6 +80,11 @@ static int check_request(const struct wkc_load *req, char *msg)
 		snprintf(msg, WKC_MSG_LEN, "a program's name is made of letters, digits, `_`, `.` and `-`");
 		return -EINVAL;
 	}
+	if (req->flags & ~WKC_LOAD_FLAGS) {
+		snprintf(msg, WKC_MSG_LEN, "this loader has no flag %#x of LOAD; update it",
+			 req->flags & ~WKC_LOAD_FLAGS);
+		return -EINVAL;
+	}
 	if (req->trap_verdict > XDP_PASS) {
 		snprintf(msg, WKC_MSG_LEN, "the trap verdict is aborted (0), drop (1) or pass (2), not %u",
 			 req->trap_verdict);
@@ -123,9 +128,10 @@ static int check_image(const struct wkc_load *req, const struct wkc_image_info *
 
 /*
  * Frees what is not in the table, or no longer. Nobody can hold a pointer to it:
- * - kfunc: found it through its slot, which was never set or was cleared before a grace period;
+ * - kfunc: found it through its slot, which was never set or was cleared before a grace period; so did packet.c;
  * - reset work: cancelled by wkc_instance_destroy(), and only the kfunc queues it;
  * - ioctls and the hotplug callback: found it under wkc_lock, which is held here;
+ * - ingress hooks: unload refuses while one is counted, and each holds the module;
  * - sessions: unload refuses while one is counted, and an open device holds the module at exit;
  * - generated code, and with it its text and rodata: runs inside the kfunc, run_init() or a session's
  *   call only;
@@ -253,7 +259,7 @@ int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg)
 	if (ret)
 		return ret;
 
-	ret = wkc_core_load(object, req->len, &program, &image, msg, WKC_MSG_LEN);
+	ret = wkc_core_load(object, req->len, req->flags, &program, &image, msg, WKC_MSG_LEN);
 	if (ret)
 		return ret;
 
@@ -290,9 +296,9 @@ int wkc_program_unload(const char *name, char *msg)
 		goto out;
 	}
 	attached = wkc_stub_attached(f);
-	if (attached) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use); detach it first",
-			 name, attached);
+	if (attached || f->ingress) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use, and %u ingress hooks); detach it first",
+			 name, attached, f->ingress);
 		ret = -EBUSY;
 		goto out;
 	}
@@ -314,7 +320,7 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	memset(out, 0, sizeof(*out));
 	strscpy(out->name, f->name, sizeof(out->name));
 	out->id = f->id;
-	out->attached = wkc_stub_attached(f);
+	out->attached = wkc_stub_attached(f) + f->ingress;
 	out->flags = f->image.flags;
 	out->hooks = f->image.hooks;
 	out->trap_verdict = f->trap_verdict;
@@ -323,6 +329,8 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	out->text_bytes = f->image.text_size;
 	out->fuel = f->fuel;
 	out->disabled = READ_ONCE(f->disabled);
+	out->engine = f->image.engine;
+	out->targets = f->image.targets;
 	out->memory_bytes = f->bytes + f->session_bytes;
 	memcpy(out->text_sha256, f->image.text_sha256, sizeof(out->text_sha256));
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {

@@ -5,6 +5,8 @@
  * Lock order, outermost first:
  *
  *	session lock		one open device's instance	call.c
+ *	rtnl_lock()		network devices			ingress.c
+ *	  ingress_lock		attachments			ingress.c
  *	cpus_read_lock()	CPUs neither come nor go		control.c, cpu.c
  *	  wkc_lock		program table, stubs, names		program.c
  *	    arena_lock		allocation bitmaps, alias mapping	arena.c
@@ -13,10 +15,11 @@
  * wkc_core_load() verifies signatures, which may load kernel modules, which may wait for a CPU
  * that is coming or going; it is therefore called with no lock held.
  *
- * Contexts: everything is process context and may sleep, but what is marked "softirq": the kfunc
- * (xdp.c), the trap path (traps.c) and the helpers (helpers.c). Those take no lock but the innermost
- * one of the log's queue (log.c). From the kfunc they run on one CPU and inside an RCU read side, which
- * is what keeps a filter alive; bottom halves are disabled but for test runs of 6.1 (xdp.c). Generated code and helpers, and they alone, also run
+ * Contexts: everything is process context and may sleep, but what is marked "softirq": what judges
+ * a packet (xdp.c, ingress.c, run.c), the trap path (traps.c) and the helpers (helpers.c). Those take no
+ * lock but the innermost one of the log's queue (log.c). For a packet they run on one CPU and inside an RCU
+ * read side, which is what keeps a filter alive; bottom halves are disabled but for test runs of 6.1
+ * (xdp.c). Generated code and helpers, and they alone, also run
  * in process context: while an instance is being made (instance.c), and in calls of exports (call.c). No
  * hook can be in those instances. Generated code never yields; where the kernel does not preempt, the fuel
  * is what bounds it.
@@ -26,12 +29,15 @@
 
 #include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <asm/byteorder.h>
 #include <asm/local64.h>
 #include "arch.h"
+#include "compat.h"
 #include "core.h"
 
 #define WKC_NAME_LEN 32
@@ -65,8 +71,9 @@ struct wkc_trap_entry {
 struct wkc_cpu {
 	struct wkc_instance *instance;	/* in the same allocation */
 	struct wkc_filter *filter;
+	struct wkc_machine *machine;	/* what portable code runs on; NULL for native code */
 	u8 *memory;			/* memory_max pages, or NULL */
-	size_t bytes;			/* charged for this struct, the instance and the memory */
+	size_t bytes;			/* charged for this struct, the instance, the memory and the machine */
 	u32 cpu;
 	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
 	struct delayed_work reset;
@@ -103,6 +110,7 @@ struct wkc_filter {
 	struct wkc_image_info image;	/* constant */
 	size_t bytes;			/* charged for this struct and the image; constant */
 	struct list_head stubs;		/* protected by wkc_lock */
+	u32 ingress;			/* attachments of ingress.c; protected by wkc_lock */
 	u32 sessions;			/* open devices that call it; protected by wkc_lock */
 	size_t session_bytes;		/* charged for their instances; protected by wkc_lock */
 	atomic64_t no_cpu_traps[WKC_TRAP_COUNTERS]; /* traps where no wkc_cpu may be written */
@@ -114,6 +122,11 @@ int wkc_arena_init(void);
 int wkc_arena_check_wx(void);
 bool wkc_arena_is_text(u64 address);
 void wkc_arena_usage(struct wkc_info *info);
+
+/* bytecode.c */
+int wkc_bytecode_alloc(size_t size, u64 *addr);
+void wkc_bytecode_free(u64 addr);
+int wkc_bytecode_write(u64 addr, const u8 *bytes, size_t len);
 
 /* trust.c */
 int wkc_trust_init(void);
@@ -174,8 +187,23 @@ int wkc_cpu_init(void);
 void wkc_cpu_uninit(void);
 
 /* xdp.c */
+#ifdef WKC_HAVE_KFUNCS
 int wkc_xdp_init(void);
 u32 wkc_xdp_kfunc_id(void);
+#else
+static inline int wkc_xdp_init(void) { return 0; }
+static inline u32 wkc_xdp_kfunc_id(void) { return 0; }
+#endif
+
+/* ingress.c */
+int wkc_ingress_init(void);
+void wkc_ingress_uninit(void);
+int wkc_ingress_attach(const char *name, u32 ifindex, u32 *id, char *msg);
+int wkc_ingress_detach(u32 id, char *msg);
+u32 wkc_ingress_list(struct wkc_attachment *out, u32 capacity);
+
+/* packet.c */
+int wkc_packet_request(void __user *arg);
 
 /* call.c */
 struct wkc_session;
@@ -210,6 +238,23 @@ void wkc_control_uninit(void);
 
 /* lists.c */
 int wkc_list_request(unsigned int request, void __user *arg);
+
+/* Addresses in the blocks of generated code have 64 bits, and the program's own are as wide everywhere. */
+static inline u64 wkc_address(const void *p)
+{
+	return (unsigned long)p;
+}
+
+static inline void *wkc_pointer(u64 address)
+{
+	return (void *)(unsigned long)address;
+}
+
+/* What is left is below zero after the trap for lack of fuel. */
+static inline u64 wkc_fuel_left(const struct wkc_call *call)
+{
+	return max(call->fuel, 0LL);
+}
 
 /*
  * A handle is generation << 32 | hook << 24 | slot. The kfunc masks the slot and then compares the

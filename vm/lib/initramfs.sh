@@ -156,7 +156,7 @@ run_layer() {
 	[ -z "$with_module" ] || install -D -m 644 "$module" "$root/lib/vm/wasmkc.ko"
 	if [ -f "$cli" ]; then
 		add_program "$cli" /usr/bin/wasmkc "$root"
-		"${programs:+$arch-linux-gnu-}strip" -g "$root/usr/bin/wasmkc" 2>/dev/null || true
+		"${programs:+$(tools_of "$arch")-}strip" -g "$root/usr/bin/wasmkc" 2>/dev/null || true
 	fi
 	if [ -n "$dir" ]; then
 		mkdir -p "$root/host"

@@ -2,7 +2,7 @@
 # Decides how a run ended, from the result port, the kernel's log and the taint flags. Sourced by vm/run.
 
 # What a kernel writes when something is wrong with it.
-COMPLAINTS='WARNING: |BUG: |BUG at |kernel BUG|Oops: |Kernel panic|Call [Tt]race:|Internal error: |Unexpected kernel BRK|general protection fault|Unable to handle kernel|INFO: task .* blocked for more|rcu: INFO: .* (stall|detected)|soft lockup|hard LOCKUP|possible circular locking|inconsistent lock state|suspicious RCU usage|sleeping function called from invalid context|scheduling while atomic|UBSAN:|KASAN:|refcount_t: |list_(add|del) corruption|unregister_netdevice: waiting|Segmentation fault|segfault at'
+COMPLAINTS='WARNING: |BUG: |BUG at |kernel BUG|Oops: |Kernel panic|Call [Tt]race:|Internal error: |Unexpected kernel BRK|general protection fault|Unable to handle kernel|INFO: task .* blocked for more|rcu: INFO: .* (stall|detected)|soft lockup|hard LOCKUP|possible circular locking|inconsistent lock state|suspicious RCU usage|sleeping function called from invalid context|scheduling while atomic|UBSAN:|KASAN:|refcount_t: |list_(add|del) corruption|unregister_netdevice: waiting|Segmentation fault|segfault at| ilc:[0-9] \[#|User process fault:'
 
 # Taint bits a healthy run may have: O (out-of-tree module, 1 << 12) and E (unsigned module, 1 << 13).
 TAINT_ALLOWED=$(((1 << 12) | (1 << 13)))

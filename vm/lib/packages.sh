@@ -7,21 +7,31 @@ deb_arch() {
 	case $1 in
 	x86_64) echo amd64 ;;
 	aarch64) echo arm64 ;;
-	*) die "$EXIT_USAGE" "unknown machine '$1'; known: x86_64, aarch64" ;;
+	armhf | s390x) echo "$1" ;;
+	*) die "$EXIT_USAGE" "unknown machine '$1'; known: x86_64, aarch64, armhf, s390x" ;;
 	esac
 }
 
-# with_apt DEB_ARCH COMMAND...: an apt command that sees packages of DEB_ARCH. For another architecture than this
-# machine's it has lists and caches of its own, over the same sources; the machine's package state stays as it is.
+# tools_of ARCH: the name of that machine's tools and of its folders of libraries; a dash and the tool's name follow.
+tools_of() {
+	case $1 in
+	armhf) echo arm-linux-gnueabihf ;;
+	*) echo "$1-linux-gnu" ;;
+	esac
+}
+
+# Beside this machine's own sources: where Debian 12 has kernels 6.12 of machines that its security suite leaves out.
+BACKPORTS="deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main"
+
+# with_apt DEB_ARCH COMMAND...: an apt command that sees packages of DEB_ARCH, in lists and caches of its own; the
+# machine's package state stays as it is, and nobody needs to be root.
 with_apt() {
 	local arch=$1 state="$VM_BUILD/apt/$1"
 	shift
 	need_tool apt-get apt
-	if [ "$arch" = "$(dpkg --print-architecture)" ] || [ "$arch" = all ]; then
-		"$@"
-		return
-	fi
+	[ "$arch" != all ] || { arch=$(dpkg --print-architecture) state="$VM_BUILD/apt/$arch"; }
 	mkdir -p "$state/lists/partial" "$state/archives/partial"
+	printf '%s\n' "$BACKPORTS" >"$state/sources.list"
 	cat >"$state/apt.conf" <<-END
 		APT::Architecture "$arch";
 		APT::Architectures { "$arch"; };
@@ -29,23 +39,19 @@ with_apt() {
 		Dir::State "$state";
 		Dir::State::status "$state/status";
 		Dir::Cache "$state";
+		Dir::Etc::sourcelist "$state/sources.list";
 		APT::Sandbox::User "root";
 	END
 	if [ ! -f "$state/status" ]; then
-		APT_CONFIG="$state/apt.conf" apt-get -q -o "Dir::State::status=/dev/null" update >&2 ||
-			die "$EXIT_SETUP" "the package lists of $arch cannot be fetched"
 		: >"$state/status"
+		refresh_lists "$arch"
 	fi
 	APT_CONFIG="$state/apt.conf" "$@"
 }
 
-# refresh_lists DEB_ARCH
+# refresh_lists DEB_ARCH: what a suite cannot give just now is missed when a package is not found.
 refresh_lists() {
-	if [ "$1" = "$(dpkg --print-architecture)" ] && [ "$(id -u)" != 0 ]; then
-		say "not root: using the package lists as they are"
-		return
-	fi
-	with_apt "$1" apt-get -q update >&2 || say "apt-get update failed"
+	with_apt "$1" apt-get -q update >&2 || say "not every package list of $1 came; going on with those that did"
 }
 
 # apt_download DEB_ARCH PACKAGE VERSION DIR: leaves the .deb in DIR. Refreshes the lists once when the version is unknown.

@@ -6,12 +6,13 @@ use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, write_file};
 use crate::sign::Signer;
 use crate::signer::Identity;
+use crate::targets::{self, Part};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
 use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, NONE};
-use wasmkc_compiler::{Blame, CompileError, Options};
-use wasmkc_core::describe::{Description, describe};
+use wasmkc_compiler::{Blame, CompileError, Options, Target};
+use wasmkc_core::describe::Description;
 
 /// Largest WebAssembly file that is read.
 pub const MAX_WASM: u64 = 64 << 20;
@@ -30,8 +31,13 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
         (Some(key), Some(cert)) => Some(Signer::read(key, cert)?),
         _ => None,
     };
+    if !options.target.is_audited() {
+        return Err(Error::new(format_args!("the audit does not judge code for `{}` yet", options.target.name()))
+            .help("build for another target: what is not audited is not written"));
+    }
     let wasm = read_file(&args.file, MAX_WASM)?;
-    let object = compile(&args.file, &wasm, &options)?;
+    let targets = if args.targets.is_empty() { &Target::ALL[..] } else { &args.targets };
+    let object = wasmkc_compiler::compile_all(&wasm, &options, targets).map_err(|e| failed(&args.file, &e))?;
     let bytes = match &signer {
         Some(signer) => signer.sign(&object)?,
         None => object.clone(),
@@ -42,15 +48,14 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
             args.file.display(),
             bytes.len()
         ))
-        .help("strip the filter's debug information (`wasm-strip`, or `-s` for the linker)"));
+        .help("strip the filter's debug information (`wasm-strip`, or `-s` for the linker), or give fewer --target"));
     }
-    let description = describe(&object).map_err(|e| {
-        Error::new(format_args!("{}: the loader would refuse the object: {e}", args.file.display()))
-            .help("this is a bug of wasmkc; please report it with the filter")
+    let parts = targets::all(&args.file, &object).map_err(|e| {
+        e.context("a loader would refuse the object").help("this is a bug of wasmkc; please report it with the filter")
     })?;
     write_file(&output, &bytes, 0o666)?;
     let signed_by = signer.as_ref().map(|s| Identity::of(s.cert())).transpose()?;
-    let report = Report { output, bytes: bytes.len(), signed_by, description };
+    let report = Report { output, bytes: bytes.len(), signed_by, parts };
     emit(json, &report.value(), || report.text())
 }
 
@@ -84,7 +89,7 @@ fn options(args: &Build) -> Result<Options> {
         max_memory_pages: args.max_memory,
         note: args.note.clone(),
         name,
-        target: args.target,
+        ..Options::default()
     })
 }
 
@@ -93,29 +98,43 @@ struct Report<'a> {
     output: PathBuf,
     bytes: usize,
     signed_by: Option<Identity>,
-    description: Description<'a>,
+    /// One at least.
+    parts: Vec<Part<'a>>,
+}
+
+fn stack(d: &Description<'_>) -> Option<u32> {
+    Some(d.meta.stack_bound).filter(|b| *b != NONE)
+}
+
+fn sha256(d: &Description<'_>) -> String {
+    hex(&openssl::sha::sha256(d.text))
 }
 
 impl Report<'_> {
-    fn stack(&self) -> Option<u32> {
-        Some(self.description.meta.stack_bound).filter(|b| *b != NONE)
-    }
-
-    fn sha256(&self) -> String {
-        hex(&openssl::sha::sha256(self.description.text))
+    /// What is the same for all targets, by the outer one.
+    fn whole(&self) -> &Description<'_> {
+        &self.parts[0].description
     }
 
     fn value(&self) -> serde_json::Value {
-        let (m, t) = (&self.description.meta, &self.description.tables);
+        let (m, t) = (&self.whole().meta, &self.whole().tables);
+        let parts = self.parts.iter().map(|part| {
+            let d = &part.description;
+            json!({
+                "target": part.name,
+                "bytes": part.bytes,
+                "text_bytes": d.text.len(),
+                "text_sha256": sha256(d),
+                "functions": d.meta.functions,
+                "traps": d.meta.traps,
+                "stack_bound": stack(d),
+            })
+        });
         json!({
             "file": self.output,
             "name": t.strings.get(m.name),
             "bytes": self.bytes,
-            "text_bytes": self.description.text.len(),
-            "text_sha256": self.sha256(),
-            "functions": m.functions,
-            "traps": m.traps,
-            "stack_bound": self.stack(),
+            "targets": parts.collect::<Vec<_>>(),
             "memory_min": u64::from(m.memory_min) * WASM_PAGE,
             "memory_max": u64::from(m.memory_max) * WASM_PAGE,
             "fuel": m.fuel,
@@ -125,27 +144,29 @@ impl Report<'_> {
     }
 
     fn text(&self) -> String {
-        let m = &self.description.meta;
+        let m = &self.whole().meta;
         let unsigned = || "none: `wasmkc sign` makes one, the kernel wants it".to_owned();
         let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted: no Spectre v1 masks" } else { "not trusted" };
-        pairs([
-            ("object", format!("{}, {} bytes", self.output.display(), self.bytes)),
-            (
-                "code",
-                format!(
-                    "{} bytes in {} functions, {} places that can trap",
-                    self.description.text.len(),
-                    m.functions,
-                    m.traps
+        let mut rows = vec![("object", format!("{}, {} bytes", self.output.display(), self.bytes))];
+        for part in &self.parts {
+            let d = &part.description;
+            let (functions, traps) = (d.meta.functions, d.meta.traps);
+            let stack = stack(d).map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most"));
+            rows.extend([
+                (
+                    part.name.as_str(),
+                    format!("{} bytes in {functions} functions, {traps} places that can trap", d.text.len()),
                 ),
-            ),
-            ("sha256", self.sha256()),
-            ("stack", self.stack().map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most"))),
+                ("", format!("stack: {stack}; sha256: {}", sha256(d))),
+            ]);
+        }
+        rows.extend([
             ("memory", format!("{} KiB a CPU", (u64::from(m.memory_max) * WASM_PAGE) >> 10)),
             ("fuel", format!("{} a packet", m.fuel)),
             ("author", author.to_owned()),
             ("audit", "passed".to_owned()),
             ("signature", self.signed_by.as_ref().map_or_else(unsigned, ToString::to_string)),
-        ])
+        ]);
+        pairs(rows)
     }
 }

@@ -6,6 +6,7 @@ use crate::kernel::{bpf, explain, open_error};
 use crate::output::emit;
 use crate::pins;
 use serde::Serialize;
+use std::env::consts::ARCH;
 use std::path::Path;
 use wasmkc_abi::control::{Info, MODULE};
 
@@ -43,7 +44,7 @@ fn fail(check: &'static str, found: impl Into<String>, help: &str) -> Check {
 /// Runs all checks; fails if one did.
 pub fn run(json: bool) -> Result<()> {
     let mut checks =
-        vec![kernel(), exceptions_of(std::env::consts::ARCH), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
+        vec![kernel(), code_of(ARCH), exceptions_of(ARCH), privileges(), jit(), kernel_btf(), bpffs(), lockdown()];
     checks.extend(module());
     let failed = checks.iter().filter(|c| c.state == State::Fail).count();
     emit(json, &checks, || checks.iter().map(lines).collect())?;
@@ -62,15 +63,19 @@ fn lines(check: &Check) -> String {
 
 fn kernel() -> Check {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
-    kernel_of(&release, std::env::consts::ARCH)
+    kernel_of(&release, ARCH)
 }
 
 fn kernel_of(release: &str, machine: &str) -> Check {
     let found = format!("Linux {release} on {machine}");
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if !matches!(machine, "x86_64" | "aarch64") {
-        return fail("kernel", found, "native code is made for x86_64 and aarch64 only so far");
+    if version >= (6, 1) && !matches!(machine, "x86_64" | "aarch64" | "arm" | "s390x") {
+        return warn(
+            "kernel",
+            found,
+            "tested on x86_64, aarch64, arm and s390x; the module may not build for another one",
+        );
     }
     match version {
         (6, 1 | 12) => ok("kernel", found),
@@ -79,10 +84,28 @@ fn kernel_of(release: &str, machine: &str) -> Check {
     }
 }
 
+/// Whether the compiler makes code of this machine's own.
+const fn is_native(machine: &str) -> bool {
+    matches!(machine.as_bytes(), b"x86_64" | b"aarch64")
+}
+
+/// What code runs.
+fn code_of(machine: &str) -> Check {
+    if is_native(machine) {
+        return ok("code", format!("{machine}'s own, and portable bytecode"));
+    }
+    warn(
+        "code",
+        "portable bytecode only, which is interpreted",
+        "the compiler makes no code of this machine's own; an object needs the target `portable`",
+    )
+}
+
 /// What becomes of an exception in generated code, which the audit should have refused.
 fn exceptions_of(machine: &str) -> Check {
     match machine {
         "x86_64" => ok("exceptions", "in generated code: they disable the program"),
+        _ if !is_native(machine) => ok("exceptions", "in generated code: none, as the processor does not run it"),
         _ => warn(
             "exceptions",
             "in generated code: the kernel panics",
@@ -113,10 +136,18 @@ fn privileges_of(status: &str) -> Check {
     )
 }
 
+/// What a kernel means that lacks what a call from BPF takes.
+const NO_XDP: &str = "so BPF cannot call the loader: attach with `--mode ingress` instead of XDP";
+
 fn jit() -> Check {
     match std::fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").map(|t| t.trim().to_owned()).as_deref() {
-        Ok("0") => fail("bpf jit", "off", "calls into the module need it: `sysctl net.core.bpf_jit_enable=1`"),
+        Ok("0") => {
+            fail("bpf jit", "off", "XDP needs it: `sysctl net.core.bpf_jit_enable=1`; `--mode ingress` does not")
+        }
         Ok(_) => ok("bpf jit", "on"),
+        Err(_) if Path::new("/proc/sys/net/core").exists() && nix::unistd::geteuid().is_root() => {
+            warn("bpf jit", "not in this kernel (CONFIG_BPF_JIT)", NO_XDP)
+        }
         Err(_) => warn("bpf jit", "cannot be read", "needs the file /proc/sys/net/core/bpf_jit_enable, and root"),
     }
 }
@@ -125,7 +156,7 @@ fn kernel_btf() -> Check {
     if Path::new("/sys/kernel/btf/vmlinux").exists() {
         ok("kernel BTF", "/sys/kernel/btf/vmlinux")
     } else {
-        fail("kernel BTF", "none", "this kernel was built without CONFIG_DEBUG_INFO_BTF; use the distribution's own")
+        warn("kernel BTF", "not in this kernel (CONFIG_DEBUG_INFO_BTF)", NO_XDP)
     }
 }
 
@@ -205,16 +236,18 @@ fn of_info(info: &Info) -> Vec<Check> {
             false => fail("module", version, "install the module and the command of one release"),
         },
         match info.xdp_kfunc {
-            0 => fail(
-                "module BTF",
-                "none",
-                "build the module with pahole (package dwarves) and the kernel's own headers",
+            0 => warn(
+                "hooks",
+                "ingress",
+                "no XDP: BPF of this kernel cannot call the loader; attach with `--mode ingress`",
             ),
             id => match bpf::module_btf(MODULE) {
-                Ok(Some(_)) => ok("module BTF", format!("XDP function has id {id}")),
+                Ok(Some(_)) => ok("hooks", format!("native and generic XDP by function {id}, ingress")),
                 // The kernel drops the types of a module that was built for another one, and loads it all the same.
-                Ok(None) => fail("module BTF", "the kernel refused it", "build the module for this very kernel"),
-                Err(e) => fail("module BTF", format!("the kernel does not say: {e}"), "run this as root"),
+                Ok(None) => {
+                    fail("hooks", "ingress; the kernel refused the module's BTF", "build the module for this very kernel")
+                }
+                Err(e) => fail("hooks", format!("the kernel does not say: {e}"), "run this as root"),
             },
         },
         match (info.keys, info.trust_locked != 0) {
@@ -246,13 +279,24 @@ mod tests {
         assert_eq!(kernel_of("5.10.0-30-amd64", "x86_64").state, State::Fail);
         assert_eq!(kernel_of("6.6.3", "x86_64").state, State::Warn);
         assert_eq!(kernel_of("6.18.3", "x86_64").state, State::Warn);
-        assert_eq!(kernel_of("6.12.1", "riscv64").state, State::Fail);
+        assert_eq!(kernel_of("6.12.95+deb12-armmp", "arm").state, State::Ok);
+        assert_eq!(kernel_of("6.12.95+deb12-s390x", "s390x").state, State::Ok);
+        assert_eq!(kernel_of("6.12.1", "riscv64").state, State::Warn);
+        assert_eq!(kernel_of("5.10.0", "riscv64").state, State::Fail);
     }
 
     #[test]
     fn what_an_exception_does_is_told_by_machine() {
         assert_eq!(exceptions_of("x86_64").state, State::Ok);
         assert_eq!(exceptions_of("aarch64").state, State::Warn);
+        assert_eq!(exceptions_of("s390x").state, State::Ok);
+    }
+
+    #[test]
+    fn machines_without_code_of_their_own_are_told() {
+        assert_eq!(code_of("aarch64").state, State::Ok);
+        let arm = code_of("arm");
+        assert!(arm.state == State::Warn && arm.help.is_some_and(|h| h.contains("portable")), "{}", arm.found);
     }
 
     #[test]
@@ -271,11 +315,11 @@ mod tests {
     }
 
     #[test]
-    fn no_btf_and_no_keys_fail() {
+    fn no_keys_fail_and_no_xdp_names_the_ingress() {
         let info = Info { abi_major: wasmkc_abi::ABI_MAJOR, abi_minor: wasmkc_abi::ABI_MINOR, ..Info::default() };
         let checks = of_info(&info);
         let failed: Vec<_> = checks.iter().filter(|c| c.state == State::Fail).map(|c| c.check).collect();
-        assert_eq!(failed, ["module BTF", "keys"]);
-        assert!(checks[1].help.as_ref().unwrap().contains("pahole"));
+        assert_eq!(failed, ["keys"]);
+        assert!(checks[1].state == State::Warn && checks[1].help.as_ref().unwrap().contains("--mode ingress"));
     }
 }

@@ -1,25 +1,35 @@
 //! `inspect`: what is in an object, signed or not.
 
 use crate::args::Inspect;
-use crate::error::{Error, Result};
-use crate::kind::no_object;
-use crate::output::{emit, hex, pairs, read_file, table};
+use crate::error::Result;
+use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, table, write_file};
 use crate::signer::{self, Signer};
+use crate::targets::{self, Part};
 use serde_json::{Value, json};
+use std::path::Path;
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, Meta, NONE};
+use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, Meta, NONE, TargetRow};
 use wasmkc_abi::trap::TrapCode;
-use wasmkc_compiler::Target;
-use wasmkc_core::describe::{Description, describe};
+use wasmkc_core::describe::Description;
 
-/// Prints all tables; nothing in the object is trusted or run.
+/// Prints all tables of all targets, or writes one target's object; nothing in the object is trusted or run.
 pub fn run(args: &Inspect, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
-    let object = describe(&bytes).map_err(|e| {
-        no_object(&args.file, &bytes).unwrap_or_else(|| Error::new(format_args!("{}: {e}", args.file.display())))
-    })?;
-    emit(json, &value(&object), || text(&object, args.traps))
+    if let (Some(row), Some(output)) = (args.extract, &args.output) {
+        return extract(&args.file, &bytes, row, output, json);
+    }
+    let parts = targets::all(&args.file, &bytes)?;
+    emit(json, &value(&parts, bytes.len()), || text(&parts, args.traps))
+}
+
+fn extract(file: &Path, bytes: &[u8], row: &TargetRow, output: &Path, json: bool) -> Result<()> {
+    refuse_overwriting(output, &[file])?;
+    let object = targets::extract(file, bytes, row)?;
+    write_file(output, &object, 0o666)?;
+    emit(json, &json!({ "target": row.name, "file": output, "bytes": object.len() }), || {
+        format!("{}: the code for {}, {} bytes, not signed\n", output.display(), row.name, object.len())
+    })
 }
 
 fn known(n: u32) -> Option<u32> {
@@ -30,29 +40,40 @@ fn cause(code: u32) -> &'static str {
     TrapCode::from_u32(code).map_or("unknown", TrapCode::name)
 }
 
-fn machine(number: u16) -> String {
-    Target::by_machine(number).map_or_else(|| format!("ELF machine {number}"), |target| target.name().to_owned())
-}
-
 fn sha256(text: &[u8]) -> String {
     hex(&openssl::sha::sha256(text))
 }
 
-fn value(d: &Description<'_>) -> Value {
-    let (m, t) = (&d.meta, &d.tables);
-    let string = |offset| t.strings.get(offset);
+fn value(parts: &[Part<'_>], bytes: usize) -> Value {
+    let d = &parts[0].description;
+    let m = &d.meta;
+    let string = |offset| d.tables.strings.get(offset);
     json!({
+        "bytes": bytes,
         "name": string(m.name),
         "note": string(m.note),
         "producer": string(m.producer),
         "abi": { "major": m.abi_major, "minor": m.abi_minor },
-        "machine": machine(m.machine),
         "author_trusted": m.flags & FLAG_AUTHOR_TRUSTED != 0,
         "memory": {
             "present": m.flags & FLAG_HAS_MEMORY != 0, "grows": m.flags & FLAG_MEMORY_GROWS != 0,
             "min_pages": m.memory_min, "max_pages": m.memory_max,
         },
         "fuel": m.fuel,
+        "targets": parts.iter().map(target).collect::<Vec<_>>(),
+        "signature": d.signature.map(signature),
+    })
+}
+
+/// What is one target's own.
+fn target(part: &Part<'_>) -> Value {
+    let d = &part.description;
+    let (m, t) = (&d.meta, &d.tables);
+    let string = |offset| t.strings.get(offset);
+    json!({
+        "target": part.name,
+        "bytes": part.bytes,
+        "bytecode": (m.bytecode != 0).then_some(m.bytecode),
         "stack_bound": known(m.stack_bound),
         "entries": {
             "xdp": known(m.entry_xdp), "start": known(m.entry_start),
@@ -74,10 +95,9 @@ fn value(d: &Description<'_>) -> Value {
             "site": t.site, "function": t.function, "wasm_offset": known(t.wasm_offset), "cause": cause(t.code),
             "file": Some(string(t.file)).filter(|f| !f.is_empty()), "line": (t.line != 0).then_some(t.line),
         })).collect::<Vec<_>>(),
-        "sections": d.elf.sections().map(|s| json!({
+        "sections": d.targets.outer().sections().map(|s| json!({
             "name": String::from_utf8_lossy(s.name), "size": s.size,
         })).collect::<Vec<_>>(),
-        "signature": d.signature.map(signature),
     })
 }
 
@@ -101,7 +121,8 @@ fn memory(m: &Meta) -> String {
     format!("{} pages of 64 KiB, grows to {}", m.memory_min, m.memory_max)
 }
 
-fn text(d: &Description<'_>, with_traps: bool) -> String {
+fn text(parts: &[Part<'_>], with_traps: bool) -> String {
+    let d = &parts[0].description;
     let (m, t) = (&d.meta, &d.tables);
     let or_dash = |offset| Some(t.strings.get(offset)).filter(|s| !s.is_empty()).unwrap_or("-").to_owned();
     let entries =
@@ -109,22 +130,17 @@ fn text(d: &Description<'_>, with_traps: bool) -> String {
     let entries: Vec<&str> = entries.iter().filter(|(_, e)| *e != NONE).map(|(name, _)| *name).collect();
     let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted: no Spectre v1 masks" } else { "not trusted" };
     let imports: Vec<&str> = t.imports.iter().map(|i| helper_name(i.number)).collect();
+    let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let mut text = pairs([
         ("name", or_dash(m.name)),
         ("note", or_dash(m.note)),
         ("made by", or_dash(m.producer)),
-        ("machine", format!("{}, ABI {}.{}", machine(m.machine), m.abi_major, m.abi_minor)),
+        ("targets", format!("{}, ABI {}.{}", names.join(", "), m.abi_major, m.abi_minor)),
         ("author", author.into()),
         ("entries", entries.join(", ")),
         ("helpers", if imports.is_empty() { "none".into() } else { imports.join(", ") }),
         ("memory", memory(m)),
         ("fuel", m.fuel.to_string()),
-        (
-            "stack",
-            known(m.stack_bound).map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most")),
-        ),
-        ("code", format!("{} bytes, sha256 {}", d.text.len(), sha256(d.text))),
-        ("traps", format!("{} sites", t.traps.len())),
         (
             "signature",
             d.signature.map_or("none".into(), |s| {
@@ -134,6 +150,26 @@ fn text(d: &Description<'_>, with_traps: bool) -> String {
                 )
             }),
         ),
+    ]);
+    for part in parts {
+        text.push('\n');
+        text += &target_text(part, with_traps);
+    }
+    text
+}
+
+fn target_text(part: &Part<'_>, with_traps: bool) -> String {
+    let d = &part.description;
+    let (m, t) = (&d.meta, &d.tables);
+    let what = if m.bytecode == 0 { "native code".to_owned() } else { format!("bytecode, version {}", m.bytecode) };
+    let mut text = pairs([
+        ("target", format!("{}: {what}, {} bytes of the file", part.name, part.bytes)),
+        (
+            "stack",
+            known(m.stack_bound).map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most")),
+        ),
+        ("code", format!("{} bytes, sha256 {}", d.text.len(), sha256(d.text))),
+        ("traps", format!("{} sites", t.traps.len())),
     ]);
     text.push('\n');
     text += &table(
@@ -148,7 +184,7 @@ fn text(d: &Description<'_>, with_traps: bool) -> String {
     text += &table(
         &["section", "size"],
         &[1],
-        d.elf.sections().map(|s| vec![String::from_utf8_lossy(s.name).into_owned(), s.size.to_string()]),
+        d.targets.outer().sections().map(|s| vec![String::from_utf8_lossy(s.name).into_owned(), s.size.to_string()]),
     );
     if with_traps {
         text.push('\n');

@@ -9,7 +9,7 @@ use crate::output::{emit, read_file};
 use crate::policy::{After, Policy};
 use serde_json::json;
 use std::path::Path;
-use wasmkc_abi::control::{self, AFTER_TRAP_DISABLE, AFTER_TRAP_KEEP, AFTER_TRAP_RESET};
+use wasmkc_abi::control::{self, AFTER_TRAP_DISABLE, AFTER_TRAP_KEEP, AFTER_TRAP_RESET, LOAD_FORCE_PORTABLE};
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
 use wasmkc_core::describe::describe;
 
@@ -73,6 +73,7 @@ fn request(options: &LoadOptions) -> Result<control::Load> {
         after_trap,
         trap_limit,
         fuel: options.traps.fuel.unwrap_or(0),
+        flags: if options.force_portable { LOAD_FORCE_PORTABLE } else { 0 },
         ..control::Load::default()
     })
 }

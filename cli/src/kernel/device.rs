@@ -33,7 +33,7 @@ const MAX_RECORDS: u32 = 1 << 20;
 
 /// A request or answer struct: `repr(C)`, integers and arrays of them only, so that every bit pattern,
 /// all zeros included, is a value.
-trait Plain: Copy {}
+pub(crate) trait Plain: Copy {}
 impl Plain for Info {}
 impl Plain for TrustAdd {}
 impl Plain for TrustKey {}
@@ -61,13 +61,13 @@ pub enum Called {
     Trapped(Box<TrapRecord>),
 }
 
-fn zeroed<T: Plain>() -> T {
+pub(crate) fn zeroed<T: Plain>() -> T {
     // SAFETY: `Plain` types are valid as zeros.
     unsafe { std::mem::zeroed() }
 }
 
 /// `name` as a NUL-terminated field; longer names must have been refused before.
-fn name_field(name: &str) -> [u8; 32] {
+pub(crate) fn name_field(name: &str) -> [u8; 32] {
     let mut field = [0; 32];
     for (to, from) in field[..31].iter_mut().zip(name.bytes()) {
         *to = from;
@@ -83,14 +83,14 @@ pub fn text(field: &[u8]) -> String {
 }
 
 /// The text buffer of one request.
-struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(vec![0; TEXT_BYTES])
     }
 
-    fn field(&mut self) -> Text {
+    pub(crate) fn field(&mut self) -> Text {
         Text { ptr: self.0.as_mut_ptr() as u64, len: self.0.len() as u32, pad: 0 }
     }
 
@@ -109,7 +109,11 @@ impl Device {
     }
 
     /// Does request `name` with `argument`, which the loader may write.
-    fn call<T: Plain>(&self, name: &'static str, argument: &mut T) -> std::result::Result<(), (&'static str, i32)> {
+    pub(crate) fn call<T: Plain>(
+        &self,
+        name: &'static str,
+        argument: &mut T,
+    ) -> std::result::Result<(), (&'static str, i32)> {
         let Some((_, number, size)) = REQUESTS.iter().find(|(n, ..)| *n == name) else {
             return Err((name, libc::ENOTTY));
         };
@@ -225,7 +229,7 @@ impl Device {
     }
 
     /// All records of a list request.
-    fn records<T: Plain>(&self, name: &'static str, id: u32) -> Result<Vec<T>> {
+    pub(crate) fn records<T: Plain>(&self, name: &'static str, id: u32) -> Result<Vec<T>> {
         all_records(|records| {
             let capacity = records.len() as u32;
             let mut list = List { ptr: records.as_mut_ptr() as u64, capacity, count: 0, id, pad: 0 };
@@ -250,11 +254,11 @@ fn all_records<T: Plain>(mut fill: impl FnMut(&mut [T]) -> Result<u32>) -> Resul
     }
 }
 
-fn without_text((request, errno): (&'static str, i32)) -> Refused {
+pub(crate) fn without_text((request, errno): (&'static str, i32)) -> Refused {
     Refused { request, errno, text: String::new() }
 }
 
-fn with_text((request, errno): (&'static str, i32), message: &Message) -> Refused {
+pub(crate) fn with_text((request, errno): (&'static str, i32), message: &Message) -> Refused {
     Refused { request, errno, text: message.text() }
 }
 

@@ -4,3 +4,4 @@
 
 pub mod bpf;
 pub mod device;
+pub mod hooks;

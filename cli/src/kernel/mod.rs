@@ -57,6 +57,9 @@ pub fn explain(refused: Refused) -> Error {
         "TRUST_LOCK" => "cannot lock the trusted keys",
         "TRUST_LIST" => "cannot list the trusted keys",
         "CALL" => "cannot call",
+        "PACKET" => "the loader does not judge the packet",
+        "INGRESS_ATTACH" => "the loader refuses",
+        "INGRESS_DETACH" => "cannot detach",
         "INFO" => "the loader does not answer",
         _ => "the loader refuses",
     };
@@ -76,7 +79,9 @@ fn hint(request: &str, errno: i32, text: &str) -> Option<&'static str> {
         ("TRUST_ADD", libc::EPERM) if text.contains("locked down") => {
             "sign with a key of the system's: `mokutil --import CERT` adds the machine owner's"
         }
-        ("HANDLE", libc::EPERM | libc::EACCES) => "run this as root (CAP_NET_ADMIN)",
+        ("HANDLE" | "INGRESS_ATTACH" | "INGRESS_DETACH", libc::EPERM | libc::EACCES) => {
+            "run this as root (CAP_NET_ADMIN)"
+        }
         (_, libc::EPERM | libc::EACCES) => "run this as root (CAP_SYS_ADMIN)",
         ("LOAD", libc::EEXIST) => {
             "`wasmkc unload NAME` removes the loaded one; `--name OTHER` loads this one beside it; `wasmkc attach NAME --dev IF` uses the loaded one"

@@ -3,4 +3,5 @@
 mod build;
 mod folder;
 mod objects;
+mod targets;
 mod usage;

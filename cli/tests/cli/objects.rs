@@ -221,9 +221,16 @@ fn inspect_shows_tables_and_signer() {
     let said = stdout(&folder.wasmkc(&["inspect", "a.kwo", "--json"]).assert().success());
     let value: Value = serde_json::from_str(&said).expect("one JSON value");
     assert_eq!(value["fuel"], 1000);
-    assert_eq!(value["imports"][0]["name"], "cpu");
+    let targets = value["targets"].as_array().expect("a list");
+    assert_eq!(
+        targets.iter().map(|t| &t["target"]).collect::<Vec<_>>(),
+        wasmkc_compiler::Target::ALL.map(|t| t.name())
+    );
     assert_eq!(value["memory"]["max_pages"], 2);
-    assert!(value["functions"].as_array().is_some_and(|f| f.iter().any(|f| f["name"] == "first")), "{said}");
+    for target in targets {
+        assert_eq!(target["imports"][0]["name"], "cpu");
+        assert!(target["functions"].as_array().is_some_and(|f| f.iter().any(|f| f["name"] == "first")), "{said}");
+    }
     assert_eq!(value["signature"]["signer"]["issuer"], "CN=ours", "{said}");
 }
 

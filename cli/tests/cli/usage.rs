@@ -15,6 +15,10 @@ fn wrong_usage_is_exit_code_2() {
         &["stats", "--cpu=seven"],
         &["unload", "a/b"],
         &["attach", "x", "--dev", "lo", "--fuel", "7"],
+        &["attach", "x", "--dev", "lo", "--force-portable"],
+        &["inspect", "x.kwo", "--extract", "z80", "-o", "y"],
+        &["inspect", "x.kwo", "--extract", "aarch64"],
+        &["inspect", "x.kwo", "-o", "y"],
         &["keygen", "--days", "0"],
         &[],
     ] {

@@ -93,6 +93,7 @@ impl Body<'_> {
 
 fn finding(function: &Function, i: &Instruction, rule: Rule, detail: impl Into<String>) -> Finding {
     Finding {
+        target: None,
         function: Some(function.name.clone()),
         offset: Some(i.at()),
         instruction: Some(i.to_string()),

@@ -32,6 +32,8 @@ rules! {
     Malformed = "malformed-object", "the file is not an object that the audit can read";
     /// The object is for a machine that this audit cannot judge.
     Machine = "unsupported-machine", "the audit knows x86_64 and aarch64, so this code cannot be vouched for";
+    /// An inner object that is none, or not what its section's name says.
+    InnerObject = "inner-object", "an inner object must be the whole, unsigned object for the target that its section names, the only one for it, and the same filter as the outer one";
     /// Some section is writable and executable.
     WriteExecute = "write-execute-section", "a section must never be both writable and executable";
     /// Executable bytes outside `.text`, or a writable `.rodata`.
@@ -153,6 +155,8 @@ pub fn enough(findings: &[Finding]) -> bool {
 pub struct Finding {
     /// Which rule.
     pub rule: Rule,
+    /// Which target's code, where the object has several and it is about one.
+    pub target: Option<&'static str>,
     /// Name of the function, where it lies in one.
     pub function: Option<String>,
     /// Offset in `.text`, where it is about code.
@@ -166,13 +170,19 @@ pub struct Finding {
 impl Finding {
     /// A finding about the object as a whole.
     pub(crate) fn object(rule: Rule, detail: impl Into<String>) -> Self {
-        Self { rule, function: None, offset: None, instruction: None, detail: detail.into() }
+        Self { rule, target: None, function: None, offset: None, instruction: None, detail: detail.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.rule.name())?;
+        f.write_str(self.rule.name())?;
+        if self.target.is_some() || self.function.is_some() || self.offset.is_some() || self.instruction.is_some() {
+            f.write_str(":")?;
+        }
+        if let Some(target) = self.target {
+            write!(f, " for {target}")?;
+        }
         if let Some(name) = &self.function {
             write!(f, " in function {name}")?;
         }
@@ -205,14 +215,17 @@ mod tests {
     fn a_finding_says_rule_place_and_meaning() {
         let f = Finding {
             rule: Rule::BareReturn,
+            target: Some("x86_64"),
             function: Some("xdp".into()),
             offset: Some(18),
             instruction: Some("ret".into()),
             detail: "returns past the stub".into(),
         };
         let text = f.to_string();
-        for part in ["bare-return", "function xdp", ".text+0x12", "`ret`", "wkc_ret"] {
+        for part in ["bare-return: for x86_64 in", "function xdp", ".text+0x12", "`ret`", "wkc_ret"] {
             assert!(text.contains(part), "{text}");
         }
+        let whole = Finding::object(Rule::Malformed, "no section .text").to_string();
+        assert!(whole.starts_with("malformed-object: no section .text ("), "{whole}");
     }
 }

@@ -10,8 +10,8 @@ use object::{Endianness, Object as _, ObjectSection as _, elf};
 use wasmkc_abi::helper::{CONTEXT_CALL, CONTEXT_INIT, CONTEXT_XDP, Helper};
 use wasmkc_abi::limits::{MAX_EXPORTS, MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 use wasmkc_abi::object::{
-    EM_AARCH64, EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE, SECTION_EXPORTS, SECTION_FUNCS,
-    SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TARGET_PREFIX, SECTION_TRAPS, TrapRow,
+    BYTECODE_VERSION, EM_AARCH64, EM_NONE, EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE,
+    SECTION_EXPORTS, SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TARGETS, TrapRow,
 };
 
 use crate::finding::{Finding, Rule};
@@ -144,9 +144,6 @@ fn check_flags(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
         } else if exec != (name == ".text") || write {
             findings.push(Finding::object(Rule::SectionFlags, format!("section {name} has flags {flags:#x}")));
         }
-        if name.starts_with(SECTION_TARGET_PREFIX) {
-            findings.push(Finding::object(Rule::Machine, format!("inner object {name}")));
-        }
         let single = name == ".text" || name == ".rodata" || name.starts_with(".wkc.");
         if single && !seen.insert(name) {
             findings.push(Finding::object(Rule::Malformed, format!("more than one section {name}")));
@@ -180,8 +177,14 @@ fn entries(meta: &[u8], machine: u16, findings: &mut Vec<Finding>) -> Vec<Entry>
         findings.push(Finding::object(Rule::Malformed, format!("{SECTION_META} is no meta record")));
         return Vec::new();
     };
-    if meta.machine != machine {
+    let row = TARGETS.iter().find(|row| row.elf_machine == machine);
+    if row.is_none_or(|row| row.machine != meta.machine) {
         findings.push(Finding::object(Rule::Machine, format!("{SECTION_META} says machine {}", meta.machine)));
+    }
+    let bytecode = if machine == EM_NONE { BYTECODE_VERSION } else { 0 };
+    if meta.bytecode != bytecode {
+        let detail = format!("{SECTION_META} says version {} of the bytecode, it must be {bytecode}", meta.bytecode);
+        findings.push(Finding::object(Rule::Machine, detail));
     }
     let all = [
         ("xdp", meta.entry_xdp, CONTEXT_XDP),

@@ -23,6 +23,7 @@ mod relocations;
 mod size;
 mod stack;
 mod state;
+mod targets;
 mod transfer;
 mod value;
 mod x86_64;
@@ -37,6 +38,8 @@ use wasmkc_abi::helper::HELPERS;
 /// What an accepted object contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
+    /// The target that the code is for.
+    pub target: &'static str,
     /// Functions.
     pub functions: usize,
     /// Instructions reached, which are all there are.
@@ -51,13 +54,40 @@ pub struct Report {
     pub calls: usize,
     /// Relocations of `.text`.
     pub relocations: usize,
+    /// The same of each inner object.
+    pub inner: Vec<Report>,
 }
 
-/// Checks `object`, an ELF with or without a signature behind it.
+/// Checks `object`, an ELF with or without a signature behind it, and every inner object in it.
 ///
 /// # Errors
-/// Every rule broken, in the order of the code; never an empty list.
+/// Every rule broken, in the order of the targets and of their code; never an empty list.
 pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let parts = targets::parts(object, &mut findings);
+    let several = parts.len() > 1;
+    let mut reports = Vec::new();
+    for part in parts {
+        if finding::enough(&findings) {
+            break;
+        }
+        match audit_one(part.bytes) {
+            Ok(report) => reports.push(Report { target: part.target, ..report }),
+            Err(found) => {
+                let target = several.then_some(part.target);
+                findings.extend(found.into_iter().map(|finding| Finding { target, ..finding }));
+            }
+        }
+    }
+    let mut reports = reports.into_iter();
+    match reports.next() {
+        Some(outer) if findings.is_empty() => Ok(Report { inner: reports.collect(), ..outer }),
+        _ => Err(findings),
+    }
+}
+
+/// Checks one target's object.
+fn audit_one(object: &[u8]) -> Result<Report, Vec<Finding>> {
     let image = Image::parse(object)?;
     let mut findings = Vec::new();
     padding(&image, &mut findings);

@@ -22,11 +22,12 @@ pub struct Frame {
     pub instructions: Vec<(u32, CallFrameInstruction)>,
 }
 
-/// The frame of `target`'s functions.
-pub fn of(target: Target) -> Frame {
+/// The frame of `target`'s functions; debuggers know none of bytecode.
+pub fn of(target: Target) -> Option<Frame> {
     match target {
-        Target::X86_64 => x86_64(),
-        Target::Aarch64 => aarch64(),
+        Target::X86_64 => Some(x86_64()),
+        Target::Aarch64 => Some(aarch64()),
+        Target::Portable => None,
     }
 }
 

@@ -7,16 +7,16 @@ use std::collections::HashMap;
 
 use wasmkc_abi::limits::{MAX_RELOCATIONS, MAX_RODATA_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 
-use super::{Compiled, Field, Target, aarch64, stack};
+use super::{Compiled, Field, Target, aarch64, portable, stack};
 use crate::{CompileError, isa, module::Module, translate::Symbol};
 
 const ALIGN: usize = 16;
 
-/// Gaps between functions: `int3`, or words of `udf #0`.
+/// Gaps between functions: `int3`, words of `udf #0`, or `nop`, which bytecode has no byte for that stops.
 const fn gap(target: isa::Target) -> u8 {
     match target {
         isa::Target::X86_64 => 0xcc,
-        isa::Target::Aarch64 => 0,
+        isa::Target::Aarch64 | isa::Target::Portable => 0,
     }
 }
 
@@ -142,6 +142,13 @@ pub fn layout(module: &Module<'_>, target: isa::Target, functions: Vec<Compiled>
                     }
                 },
             };
+            // In bytecode `.rodata` stands right behind `.text`.
+            if target == isa::Target::Portable {
+                let value = text.len() as i64 + addend - i64::from(at);
+                resolve(&mut text[at as usize..at as usize + 4], fixup.field, value)
+                    .map_err(|e| CompileError::internal("layout", e))?;
+                continue;
+            }
             relocations.push(Relocation { at, field: fixup.field, kind, addend });
         }
     }
@@ -160,7 +167,9 @@ fn resolve(bytes: &mut [u8], field: Field, value: i64) -> Result<(), String> {
             Ok(())
         }
         Field::Branch26 => aarch64::set_distance(bytes, value),
+        Field::FromInstruction => portable::set_distance(bytes, value),
         Field::Page21 | Field::Low12 => Err("the address of a function".to_owned()),
+        Field::HostCall => Err("a function that is called by a number".to_owned()),
     }
 }
 

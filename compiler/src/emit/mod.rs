@@ -5,12 +5,14 @@
 //! mod      compile one function, collect what the tables need
 //! x86_64   what this machine's code needs before it is placed
 //! aarch64  the same
+//! portable what bytecode needs
 //! layout   all functions to one .text and one .rodata
 //! stack    bound of stack use over the call graph
 //! ```
 
 mod aarch64;
 mod layout;
+mod portable;
 mod stack;
 mod x86_64;
 
@@ -40,6 +42,10 @@ pub enum Field {
     Page21,
     /// aarch64, `add`: the place in the page.
     Low12,
+    /// Bytecode: the distance from the start of the instruction, which the field's own distance from there is in.
+    FromInstruction,
+    /// Bytecode, `call_indirect_host`: all of the instruction.
+    HostCall,
 }
 
 /// Four bytes of the code that tell an address.
@@ -110,6 +116,8 @@ pub fn stray(target: isa::Target, function: &Compiled) -> Option<u32> {
         isa::Target::X86_64 => x86_64::stray(function),
         // A branch leads to whole instructions there, so constants cannot look like one.
         isa::Target::Aarch64 => None,
+        // The processor never runs it.
+        isa::Target::Portable => None,
     }
 }
 
@@ -169,6 +177,7 @@ pub fn compile(
     match machine {
         isa::Target::X86_64 => x86_64::finish(&mut out, entered),
         isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),
+        isa::Target::Portable => portable::finish(&mut out),
     }
     .map_err(|e| internal(&e))?;
     out.fixups.sort_by_key(|f| f.at);
@@ -180,7 +189,7 @@ pub fn compile(
 fn generate(machine: isa::Target, isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledCode, CodegenError> {
     let control = &mut ControlPlane::default();
     match machine {
-        isa::Target::X86_64 => {
+        isa::Target::X86_64 | isa::Target::Portable => {
             context.compile(isa, control).map_err(|e| e.inner)?;
             context.take_compiled_code().ok_or_else(|| CodegenError::Unsupported("no code".to_owned()))
         }
@@ -201,6 +210,8 @@ fn field(kind: Reloc) -> Option<Field> {
         Reloc::Arm64Call => Field::Branch26,
         Reloc::Aarch64AdrPrelPgHi21 => Field::Page21,
         Reloc::Aarch64AddAbsLo12Nc => Field::Low12,
+        Reloc::PulleyPcRel => Field::FromInstruction,
+        Reloc::PulleyCallIndirectHost => Field::HostCall,
         _ => return None,
     })
 }

@@ -2,13 +2,14 @@
 //! flags are chosen.
 
 mod aarch64;
+mod portable;
 mod x86_64;
 
 use cranelift_codegen::{
     isa::{self, CallConv, OwnedTargetIsa},
     settings::{self, Configurable},
 };
-use wasmkc_abi::object::{EM_AARCH64, EM_X86_64};
+use wasmkc_abi::object::{EM_AARCH64, EM_NONE, EM_X86_64, MACHINE_PORTABLE};
 
 use crate::CompileError;
 
@@ -20,18 +21,21 @@ pub enum Target {
     X86_64,
     /// `aarch64`, little-endian.
     Aarch64,
+    /// Bytecode, for any machine.
+    Portable,
 }
 
 impl Target {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+    pub const ALL: [Self; 3] = [Self::X86_64, Self::Aarch64, Self::Portable];
 
-    /// Its name, as `uname -m` gives it.
+    /// Its name: a machine's as `uname -m` gives it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Aarch64 => "aarch64",
+            Self::Portable => "portable",
         }
     }
 
@@ -41,12 +45,72 @@ impl Target {
         Self::ALL.into_iter().find(|target| target.name() == name)
     }
 
-    /// Its number in ELF headers.
+    /// Its number in `Meta::machine`.
     #[must_use]
     pub const fn machine(self) -> u16 {
         match self {
             Self::X86_64 => EM_X86_64,
             Self::Aarch64 => EM_AARCH64,
+            Self::Portable => MACHINE_PORTABLE,
+        }
+    }
+
+    /// Its number in ELF headers.
+    #[must_use]
+    pub const fn elf_machine(self) -> u16 {
+        match self {
+            Self::Portable => EM_NONE,
+            native => native.machine(),
+        }
+    }
+
+    /// Whether the audit judges its code. What it does not judge must not be signed.
+    #[must_use]
+    pub const fn is_audited(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
+    /// Whether addresses are masked against speculation. An interpreter goes from one instruction to the next by
+    /// branches of its own, which no mask in its code can guard.
+    pub(crate) const fn masks(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
+    /// Whether a function compares its stack with the limit; the interpreter does it wherever stack is taken.
+    pub(crate) const fn checks_stack(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
+    /// Whether the address of a place in the frame is a value.
+    pub(crate) const fn addresses_frame(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
+    /// Whether the loader's functions are called as any other, and not by a number.
+    pub(crate) const fn calls_loader(self) -> bool {
+        !matches!(self, Self::Portable)
+    }
+
+    /// Whether the code generator leaves a function for another by itself.
+    pub(crate) const fn has_tail_calls(self) -> bool {
+        matches!(self, Self::Portable)
+    }
+
+    /// Calling convention of every generated function and of the runtime's symbols.
+    pub(crate) const fn call_conv(self) -> CallConv {
+        match self {
+            Self::X86_64 | Self::Aarch64 => CallConv::SystemV,
+            // the one with jumps to other functions; registers are as in any other
+            Self::Portable => CallConv::Tail,
+        }
+    }
+
+    /// Parameters of a wasm function that are passed by the convention; the others go through the transfer area.
+    pub(crate) const fn passed_params(self, tail_calls: bool) -> usize {
+        match (self, tail_calls) {
+            (Self::Portable, _) => PORTABLE_REGISTER_PARAMS,
+            (_, true) => TAIL_REGISTER_PARAMS,
+            (_, false) => PASSED_PARAMS,
         }
     }
 
@@ -57,7 +121,7 @@ impl Target {
 
     /// Whether the code generator counts bits without a vector register.
     pub(crate) const fn counts_bits(self) -> bool {
-        matches!(self, Self::X86_64)
+        matches!(self, Self::X86_64 | Self::Portable)
     }
 
     /// Whether an atomic load is an ordinary one in machine code.
@@ -65,15 +129,12 @@ impl Target {
         matches!(self, Self::X86_64)
     }
 
-    /// The target with this number in ELF headers.
+    /// The target with this number in `Meta::machine`.
     #[must_use]
     pub fn by_machine(machine: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|target| target.machine() == machine)
     }
 }
-
-/// Calling convention of every generated function and of the runtime's symbols.
-pub const CALL_CONV: CallConv = CallConv::SystemV;
 
 /// Results that the convention returns in registers; the others go through the transfer area. The code
 /// generator's own way takes the first argument's register, which holds the call block's address in every function.
@@ -81,11 +142,15 @@ pub const REGISTER_RESULTS: usize = 2;
 
 /// Parameters that have registers in a module with tail calls; the others go through the transfer area, so that no
 /// argument lies in a frame. The call block and a dispatcher's selector take the other two registers.
-pub const TAIL_REGISTER_PARAMS: usize = 4;
+const TAIL_REGISTER_PARAMS: usize = 4;
+
+/// Parameters that have registers in bytecode, where none may lie in a frame: frames are smaller where the interpreter
+/// runs on a machine of 32 bits. The call block and a dispatcher's selector take the other two of fifteen.
+pub const PORTABLE_REGISTER_PARAMS: usize = 13;
 
 /// Parameters that are passed by the convention in a module without tail calls; the others go through the transfer
 /// area, so that no frame has to hold all of a call's thousand arguments.
-pub const PASSED_PARAMS: usize = 64;
+const PASSED_PARAMS: usize = 64;
 
 /// What every machine's code is like.
 const COMMON: [(&str, &str); 8] = [
@@ -107,6 +172,7 @@ pub fn code_generator(target: Target) -> Result<OwnedTargetIsa, CompileError> {
     let (triple, own): (&str, &[(&str, &str)]) = match target {
         Target::X86_64 => (x86_64::TRIPLE, &x86_64::FLAGS),
         Target::Aarch64 => (aarch64::TRIPLE, &aarch64::FLAGS),
+        Target::Portable => (portable::TRIPLE, &portable::FLAGS),
     };
     let internal = |e: &dyn std::fmt::Display| CompileError::internal("isa", e);
     let mut flags = settings::builder();

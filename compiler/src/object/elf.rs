@@ -17,6 +17,9 @@ use crate::{
     emit::{Field, Image, RelocationKind},
 };
 
+/// Where the ELF header tells the machine.
+const E_MACHINE: usize = 18;
+
 /// Alignment of every section that the loader reads.
 const ALIGN: u64 = 16;
 
@@ -45,35 +48,42 @@ pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8
     section(abi::SECTION_DATA, &tables.data);
     section(abi::SECTION_STRINGS, &tables.strings);
     add_debug(&mut out, image.target, text, debug)?;
-    out.write().map_err(|e| CompileError::internal("object", e))
+    let mut bytes = out.write().map_err(|e| CompileError::internal("object", e))?;
+    bytes[E_MACHINE..E_MACHINE + 2].copy_from_slice(&image.target.elf_machine().to_le_bytes());
+    Ok(bytes)
 }
 
 const fn architecture(target: Target) -> Architecture {
     match target {
         Target::X86_64 => Architecture::X86_64,
         Target::Aarch64 => Architecture::Aarch64,
+        // Any of 64 bits: there are no relocations, and the file says that it is for no machine.
+        Target::Portable => Architecture::Bpf,
     }
 }
 
-/// The relocation that fills `field`.
-const fn relocation_type(field: Field, kind: RelocationKind) -> u32 {
-    match (field, kind) {
+/// The relocation that fills `field`; bytecode has none.
+const fn relocation_type(field: Field, kind: RelocationKind) -> Option<u32> {
+    Some(match (field, kind) {
         (Field::Distance32, RelocationKind::Undefined(_)) => abi::R_X86_64_PLT32,
         (Field::Distance32, RelocationKind::Rodata) => abi::R_X86_64_PC32,
         (Field::Branch26, _) => abi::R_AARCH64_CALL26,
         (Field::Page21, _) => abi::R_AARCH64_ADR_PREL_PG_HI21,
         (Field::Low12, _) => abi::R_AARCH64_ADD_ABS_LO12_NC,
-    }
+        (Field::FromInstruction | Field::HostCall, _) => return None,
+    })
 }
 
-/// The relocation of `size` bytes of a debug section.
-const fn debug_relocation_type(target: Target, size: u8) -> u32 {
-    match (target, size) {
+/// The relocation of `size` bytes of a debug section. For no machine there is none: what the bytes tell is right as
+/// long as sections start at 0, as they do in the file.
+const fn debug_relocation_type(target: Target, size: u8) -> Option<u32> {
+    Some(match (target, size) {
         (Target::X86_64, 8) => R_X86_64_64,
         (Target::X86_64, _) => R_X86_64_32,
         (Target::Aarch64, 8) => R_AARCH64_ABS64,
         (Target::Aarch64, _) => R_AARCH64_ABS32,
-    }
+        (Target::Portable, _) => return None,
+    })
 }
 
 fn rows<const N: usize>(rows: impl Iterator<Item = [u8; N]>) -> Vec<u8> {
@@ -126,7 +136,9 @@ fn add_relocations(out: &mut Object<'_>, text: SectionId, image: &Image) -> Resu
                 })
             }),
         };
-        let flags = RelocationFlags::Elf { r_type: relocation_type(relocation.field, relocation.kind) };
+        let r_type = relocation_type(relocation.field, relocation.kind);
+        let r_type = r_type.ok_or_else(|| CompileError::internal("object", "relocation of bytecode"))?;
+        let flags = RelocationFlags::Elf { r_type };
         let offset = relocation.at.into();
         out.add_relocation(text, Relocation { offset, symbol, addend: relocation.addend, flags })
             .map_err(|e| CompileError::internal("object", e))?;
@@ -155,7 +167,7 @@ fn add_debug(out: &mut Object<'_>, target: Target, text: SectionId, debug: &[Sec
                     out.section_symbol(ids[at])
                 }
             };
-            let r_type = debug_relocation_type(target, relocation.size);
+            let Some(r_type) = debug_relocation_type(target, relocation.size) else { continue };
             let (offset, addend) = (relocation.offset as u64, relocation.addend);
             out.add_relocation(*id, Relocation { offset, symbol, addend, flags: RelocationFlags::Elf { r_type } })
                 .map_err(|e| CompileError::internal("object", e))?;

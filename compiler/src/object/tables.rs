@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use wasmkc_abi::{
     ABI_MAJOR, ABI_MINOR,
     object::{
-        DataRow, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow, HOOK_CALL, HOOK_XDP,
-        ImportRow, MAGIC, MemoryRow, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
+        BYTECODE_VERSION, DataRow, ExportRow, FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS, FuncRow,
+        HOOK_CALL, HOOK_XDP, ImportRow, MAGIC, MemoryRow, Meta, NONE, PassiveRow, TrapRow, VALUE_TYPES,
     },
 };
 use wasmparser::{FuncType, ValType};
 
 use super::strings::Strings;
-use crate::{CompileError, Options, emit, emit::Image, lines::Lines, module::Module, names, parse, translate::Symbol};
+use crate::{
+    CompileError, Options, Target, emit, emit::Image, lines::Lines, module::Module, names, parse, translate::Symbol,
+};
 
 /// The records, still as structs.
 pub struct Tables {
@@ -94,6 +96,7 @@ pub fn tables(module: &Module<'_>, image: &Image, lines: &Lines, options: &Optio
         abi_major: ABI_MAJOR,
         abi_minor: ABI_MINOR,
         machine: options.target.machine(),
+        bytecode: if options.target == Target::Portable { BYTECODE_VERSION } else { 0 },
         flags,
         hooks: hooks(module),
         entry_xdp: entry(module.entries.xdp)?,

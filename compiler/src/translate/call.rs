@@ -10,8 +10,7 @@ use super::{
     import, signature,
 };
 use crate::{
-    CompileError,
-    isa::CALL_CONV,
+    CompileError, Target,
     module::{Import, Module},
 };
 
@@ -62,21 +61,26 @@ impl Translator<'_, '_, '_> {
         self.take_results(&results, ty)
     }
 
-    /// Leaves the function for `symbol`, which returns to this one's caller. `emit` makes a jump of it: nothing may
-    /// stand between the call and the return.
+    /// Leaves the function for `symbol`, which returns to this one's caller. Where the code generator makes no jump
+    /// of it `emit` does: nothing may stand between the call and the return.
     pub(super) fn tail_call(&mut self, symbol: Symbol, signature: Signature, args: &[Value]) {
-        let callee = import(&mut self.builder, symbol.tail_external(), signature);
+        self.reachable = false;
+        if self.target.has_tail_calls() {
+            let callee = import(&mut self.builder, symbol.external(), signature, true);
+            self.builder.ins().return_call(callee, args);
+            return;
+        }
+        let callee = import(&mut self.builder, symbol.tail_external(), signature, true);
         let inst = self.builder.ins().call(callee, args);
         let results = self.builder.inst_results(inst).to_vec();
         self.builder.ins().return_(&results);
-        self.reachable = false;
     }
 
     /// What a call of function `index` takes, with its arguments popped.
     fn direct(&mut self, index: u32) -> Result<(Symbol, Signature, Vec<Value>), CompileError> {
         let module: &Module<'_> = self.module;
         let ty = module.function_type(index);
-        let signature = signature(module, ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
+        let signature = signature(module, self.target, ty).map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let symbol = match self.space {
             Space::Guest => Symbol::Function(index),
             Space::Runtime => self.runtime(index),
@@ -98,7 +102,7 @@ impl Translator<'_, '_, '_> {
         let ty = &module.types[type_index as usize];
         let table = &module.tables[table_index as usize];
         let source = if table.changes { Source::References } else { Source::Table(table_index) };
-        let signature = dispatch::dispatcher_signature(module, ty, source)
+        let signature = dispatch::dispatcher_signature(module, self.target, ty, source)
             .map_err(|r| r.at(module.place(self.index, self.offset)))?;
         let selector = if table.changes {
             let index = self.pop_index();
@@ -132,7 +136,8 @@ impl Translator<'_, '_, '_> {
             }
         }
         self.charge(helper.fuel);
-        let callee = self.callee(Symbol::Helper(helper.number), || helper_signature(helper));
+        let target = self.target;
+        let callee = self.callee(Symbol::Helper(helper.number), || helper_signature(target, helper));
         let inst = self.builder.ins().call(callee, &args);
         self.stack.extend_from_slice(self.builder.inst_results(inst));
     }
@@ -140,8 +145,9 @@ impl Translator<'_, '_, '_> {
     /// Calls a runtime symbol without the call block: `fn(a, b, len)`.
     pub(super) fn call_runtime(&mut self, symbol: Symbol, args: [Value; 3]) {
         let second = self.builder.func.dfg.value_type(args[1]);
+        let target = self.target;
         let callee = self.callee(symbol, || {
-            let mut out = Signature::new(CALL_CONV);
+            let mut out = Signature::new(target.call_conv());
             out.params.extend([types::I64, second, types::I64].map(AbiParam::new));
             out
         });
@@ -149,8 +155,8 @@ impl Translator<'_, '_, '_> {
     }
 }
 
-fn helper_signature(helper: &Helper) -> Signature {
-    let mut out = Signature::new(CALL_CONV);
+fn helper_signature(target: Target, helper: &Helper) -> Signature {
+    let mut out = Signature::new(target.call_conv());
     out.params.push(AbiParam::new(types::I64));
     for arg in helper.params {
         out.params.push(AbiParam::new(match arg {

@@ -91,7 +91,7 @@ pub fn imported(import: &Import) -> u32 {
 }
 
 pub fn called(module: &Module<'_>, ty: &wasmparser::FuncType, place: At<'_>) -> Result<u32, CompileError> {
-    signature(module, ty).map_err(|r| r.at(place()))?;
+    signature(module, module.target, ty).map_err(|r| r.at(place()))?;
     Ok(1 + (ty.params().len() + ty.results().len()) as u32)
 }
 

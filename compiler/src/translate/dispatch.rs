@@ -18,7 +18,7 @@ use super::{
     signature::{Refused, signature},
 };
 use crate::{
-    CompileError,
+    CompileError, Target,
     module::{Module, function_reference, referenced_function},
 };
 
@@ -53,8 +53,13 @@ enum Element {
 }
 
 /// The callee's signature with the selector at its end.
-pub fn dispatcher_signature(module: &Module<'_>, ty: &FuncType, source: Source) -> Result<Signature, Refused> {
-    let mut out = signature(module, ty)?;
+pub fn dispatcher_signature(
+    module: &Module<'_>,
+    target: Target,
+    ty: &FuncType,
+    source: Source,
+) -> Result<Signature, Refused> {
+    let mut out = signature(module, target, ty)?;
     let selector = if source == Source::References { types::I64 } else { types::I32 };
     out.params.push(AbiParam::new(selector));
     Ok(out)
@@ -149,7 +154,8 @@ impl Translator<'_, '_, '_> {
     pub(super) fn dispatch(&mut self, source: Source, ty: u32) -> Result<(), CompileError> {
         let module: &Module<'_> = self.module;
         let callee_type = &module.types[ty as usize];
-        let callee_signature = signature(module, callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
+        let callee_signature =
+            signature(module, self.target, callee_type).map_err(|r| r.at(module.place(self.index, 0)))?;
         let entry = self.builder.current_block().expect("entry block");
         let mut args = self.builder.block_params(entry).to_vec();
         let selector = args.pop().expect("selector of a dispatcher");
@@ -182,7 +188,7 @@ impl Translator<'_, '_, '_> {
                         self.tail_call(symbol, callee_signature.clone(), &args);
                         continue;
                     }
-                    let callee = import(&mut self.builder, symbol.external(), callee_signature.clone());
+                    let callee = import(&mut self.builder, symbol.external(), callee_signature.clone(), true);
                     let inst = self.builder.ins().call(callee, &args);
                     let results = self.builder.inst_results(inst).to_vec();
                     self.builder.ins().return_(&results);

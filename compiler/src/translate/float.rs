@@ -208,7 +208,8 @@ impl Translator<'_, '_, '_> {
         let runtime = Runtime::get()?;
         let index = runtime.function(name).ok_or_else(|| CompileError::internal("runtime", format!("no `{name}`")))?;
         let ty = runtime.module.function_type(index);
-        let signature = signature(&runtime.module, ty).map_err(|r| r.at(runtime.module.place(index, 0)))?;
+        let signature =
+            signature(&runtime.module, self.target, ty).map_err(|r| r.at(runtime.module.place(index, 0)))?;
         let symbol = self.runtime(index);
         let callee = self.callee(symbol, || signature);
         let mut args = vec![self.call];

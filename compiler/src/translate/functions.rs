@@ -63,7 +63,7 @@ impl<'m, 'a> Translation<'m, 'a> {
         let indices = (module.imports.len() as u32..).zip(&module.bodies).map(|(index, _)| Symbol::Function(index));
         Self {
             module,
-            masks: !options.author_trusted,
+            masks: !options.author_trusted && options.target.masks(),
             target: options.target,
             isa,
             context: FunctionBuilderContext::new(),
@@ -123,16 +123,17 @@ fn function(
     symbol: Symbol,
     body: Option<&FunctionBody<'_>>,
 ) -> Result<(Function, u64), CompileError> {
+    let target = how.target;
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
             let (source, ty) = made.dispatchers.wanted(number);
-            (u32::MAX, dispatch::dispatcher_signature(module, &module.types[ty as usize], source))
+            (u32::MAX, dispatch::dispatcher_signature(module, target, &module.types[ty as usize], source))
         }
         Symbol::Function(index) | Symbol::Thunk(index) | Symbol::Runtime(index) => {
-            (index, signature(module, module.function_type(index)))
+            (index, signature(module, target, module.function_type(index)))
         }
         Symbol::Export(number) => {
-            (module.exports[number as usize].function, signature(module, &wasmparser::FuncType::new([], [])))
+            (module.exports[number as usize].function, signature(module, target, &wasmparser::FuncType::new([], [])))
         }
         other => return Err(CompileError::internal("translate", format!("{other:?} has no code"))),
     };

@@ -1,4 +1,5 @@
-//! Values that the optimiser must not look through. They go through a place in the frame.
+//! Values that the optimiser must not look through. They go through a place in the frame, in bytecode through one in
+//! the call block.
 //!
 //! - Constants of the author, in a function whose code would have the bytes of a landing pad otherwise
 //!   (`emit/landing.rs`). Each is put together from halves of 16 bits and loaded whole, so that no
@@ -41,6 +42,9 @@ impl Translator<'_, '_, '_> {
     /// where it is a plain one in machine code, and elsewhere one whose address has another form than the store's.
     pub(super) fn opaque(&mut self, value: Value) -> Value {
         let ty = self.builder.func.dfg.value_type(value);
+        if !self.target.addresses_frame() {
+            return self.through_scratch(value);
+        }
         let slot = self.hiding_place();
         let flags = MemFlagsData::trusted();
         if self.target.loads_are_ordered() {

@@ -252,19 +252,21 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
 
     /// Function reference for a direct call of `symbol`.
     fn callee(&mut self, symbol: Symbol, signature: impl FnOnce() -> Signature) -> FuncRef {
-        let builder = &mut self.builder;
-        *self.callees.entry(symbol).or_insert_with(|| import(builder, symbol.external(), signature()))
+        let (builder, target) = (&mut self.builder, self.target);
+        let near = target.calls_loader() || symbol.undefined().is_none();
+        *self.callees.entry(symbol).or_insert_with(|| import(builder, symbol.external(), signature(), near))
     }
 }
 
-/// Declares `symbol` in the function that `builder` makes. All are within 2 GiB, hence "colocated".
-fn import(builder: &mut FunctionBuilder<'_>, symbol: UserExternalName, signature: Signature) -> FuncRef {
+/// Declares `symbol` in the function that `builder` makes. What is `near` is called by its distance; the rest is what
+/// bytecode calls by a number.
+fn import(builder: &mut FunctionBuilder<'_>, symbol: UserExternalName, signature: Signature, near: bool) -> FuncRef {
     let signature = builder.import_signature(signature);
     let name = builder.func.declare_imported_user_function(symbol);
     builder.import_function(ir::ExtFuncData {
         name: ir::ExternalName::user(name),
         signature,
-        colocated: true,
+        colocated: near,
         patchable: false,
     })
 }

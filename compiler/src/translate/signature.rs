@@ -4,8 +4,8 @@ use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use wasmparser::{FuncType, ValType};
 
 use crate::{
-    CompileError,
-    isa::{CALL_CONV, REGISTER_RESULTS},
+    CompileError, Target,
+    isa::REGISTER_RESULTS,
     module::{Module, is_reference},
 };
 
@@ -44,8 +44,8 @@ pub fn clif_type(ty: ValType) -> Result<Type, Refused> {
 }
 
 /// `(call block, parameters...) -> results`, as far as `module` passes those by the calling convention.
-pub fn signature(module: &Module<'_>, ty: &FuncType) -> Result<Signature, Refused> {
-    let mut out = Signature::new(CALL_CONV);
+pub fn signature(module: &Module<'_>, target: Target, ty: &FuncType) -> Result<Signature, Refused> {
+    let mut out = Signature::new(target.call_conv());
     out.params.push(AbiParam::new(types::I64));
     for param in &ty.params()[..module.passed(ty)] {
         out.params.push(AbiParam::new(clif_type(*param)?));

@@ -7,14 +7,14 @@ use cranelift_frontend::FunctionBuilder;
 use wasmkc_abi::trap::TrapCode;
 
 use super::{Symbol, Translator};
-use crate::isa::CALL_CONV;
+use crate::Target;
 
 /// Cranelift's code on the `ud2` that closes a trap block: it follows a call that never returns.
 pub const AFTER_TRAP: ir::TrapCode = ir::TrapCode::unwrap_user(1);
 
 /// `fn(call, code: u32)`, never returns.
-pub fn signature() -> Signature {
-    let mut out = Signature::new(CALL_CONV);
+pub fn signature(target: Target) -> Signature {
+    let mut out = Signature::new(target.call_conv());
     out.params.push(AbiParam::new(types::I64));
     out.params.push(AbiParam::new(types::I32));
     out
@@ -43,7 +43,8 @@ impl Translator<'_, '_, '_> {
 
     /// Ends the run and the current block.
     pub(super) fn trap(&mut self, code: TrapCode) {
-        let exit = self.callee(Symbol::Trap(code as u32), signature);
+        let target = self.target;
+        let exit = self.callee(Symbol::Trap(code as u32), || signature(target));
         leave(&mut self.builder, exit, self.call, code);
     }
 
@@ -57,6 +58,9 @@ impl Translator<'_, '_, '_> {
 
     /// The prologue's check: the stack pointer, frame included, is not below the limit.
     pub(super) fn check_stack(&mut self) {
+        if !self.target.checks_stack() {
+            return;
+        }
         let limit = self.stack_limit();
         let sp = self.builder.ins().get_stack_pointer(types::I64);
         let below = self.builder.ins().icmp(IntCC::UnsignedLessThan, sp, limit);

@@ -7,17 +7,17 @@
 
 use wasmkc_abi::object::Meta;
 
-use crate::elf::Elf;
 use crate::error::Error;
 use crate::image::split_trailer;
 use crate::parse::parse;
 use crate::tables::Tables;
+use crate::targets::Targets;
 
 /// A checked object that nobody vouches for.
 #[derive(Debug)]
 pub struct Description<'a> {
-    /// The ELF file without the signature.
-    pub elf: Elf<'a>,
+    /// The ELF file without the signature, and the inner objects in it: `describe` takes the bytes of each.
+    pub targets: Targets<'a>,
     /// The PKCS#7 message, if the file has one. Not verified.
     pub signature: Option<&'a [u8]>,
     /// `.wkc.meta` of the outer file.
@@ -40,8 +40,8 @@ pub fn describe(bytes: &[u8]) -> Result<Description<'_>, Error> {
         Err(e) if matches!(e.code, crate::error::Code::Unsigned) => (bytes, None),
         Err(e) => return Err(e),
     };
-    let elf = Elf::parse(data)?;
-    let parsed = parse(data, elf.machine())?;
+    let targets = Targets::parse(data)?;
+    let parsed = parse(targets.outer(), targets.bits())?;
     let relocations = parsed.relocations.len();
-    Ok(Description { elf, signature, meta: parsed.meta, tables: parsed.tables, text: parsed.text, relocations })
+    Ok(Description { targets, signature, meta: parsed.meta, tables: parsed.tables, text: parsed.text, relocations })
 }

@@ -184,6 +184,12 @@ impl<'a> Elf<'a> {
         Ok(elf)
     }
 
+    /// The whole file.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// `e_machine`.
     #[must_use]
     pub const fn machine(&self) -> u16 {

@@ -65,11 +65,19 @@ codes! {
     ExecutableSection = "executable-section", EBADMSG, "a section other than .text is executable";
     WritableText = "writable-text", EBADMSG, ".text is writable";
     KernelModule = "kernel-module", ENOEXEC, "this is a kernel module, not an object; load it with insmod";
-    NoCode = "no-code-for-machine", ENOEXEC, "the object has no code for this machine; build it with --target";
+    // several targets
+    NoCode = "no-code-for-machine", ENOEXEC, "the object has no code for this machine, and no portable code; build it with --target";
+    NoPortable = "no-portable-code", ENOEXEC, "the object has no portable code, which was asked for; build it with --target portable";
+    UnknownTarget = "unknown-target", EPROTO, "an inner object is for a target that this loader does not know; update the loader";
+    DuplicateTarget = "duplicate-target", EBADMSG, "the object has two codes for one target";
+    WrongTarget = "wrong-target", EBADMSG, "the inner object is for another machine than its section's name says";
+    NestedTarget = "nested-target", EBADMSG, "an inner object contains inner objects";
+    SignedTarget = "signed-target", EBADMSG, "an inner object has a signature of its own; sign the whole object alone";
     // .wkc.meta
     BadMagic = "bad-magic", EBADMSG, "the magic number is wrong";
     AbiMismatch = "abi-mismatch", EPROTO, "built for another ABI version; rebuild the object or update the loader";
     MachineMismatch = "machine-mismatch", EBADMSG, "the metadata names another machine than the ELF header";
+    BytecodeMismatch = "bytecode-mismatch", EPROTO, "bytecode of another version, width or byte order; rebuild the object or update the loader";
     ReservedNotZero = "reserved-not-zero", EBADMSG, "a reserved field is not zero";
     UnknownFlag = "unknown-flag", EPROTO, "an unknown flag is set";
     UnknownHook = "unknown-hook", EOPNOTSUPP, "an unknown hook, or no hook at all";

@@ -6,6 +6,7 @@ use crate::error::{Code, Error};
 use crate::memory::List;
 use crate::parse::ParsedImage;
 use crate::platform::{Arena, Platform};
+use crate::portable;
 use crate::program::Program;
 use crate::relocation::Target;
 use crate::tables::Tables;
@@ -23,27 +24,30 @@ pub(crate) struct Space<P: Platform> {
 }
 
 /// A range of an arena.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
+    arena: Arena,
     pub(crate) address: u64,
     pub(crate) size: usize,
 }
 
 impl<P: Platform> Space<P> {
     fn new(platform: P) -> Self {
-        Self { platform, text: Block::default(), rodata: Block::default() }
+        let empty = |arena| Block { arena, address: 0, size: 0 };
+        Self { platform, text: empty(Arena::Text), rodata: empty(Arena::Rodata) }
     }
 
     fn alloc(&mut self, arena: Arena, size: usize) -> Result<Block, Error> {
         if size == 0 {
-            return Ok(Block::default());
+            return Ok(Block { arena, address: 0, size });
         }
         let address = self.platform.arena_alloc(arena, size);
         let address = address.map_err(|errno| Error::from_platform(Code::Platform, errno).about(name(arena)))?;
-        Ok(Block { address, size })
+        Ok(Block { arena, address, size })
     }
 
-    fn write(&mut self, arena: Arena, block: Block, bytes: &[u8]) -> Result<(), Error> {
+    fn write(&mut self, block: Block, bytes: &[u8]) -> Result<(), Error> {
+        let arena = block.arena;
         if block.size != bytes.len() || bytes.is_empty() {
             return if bytes.is_empty() { Ok(()) } else { Err(Error::of(Code::Platform).about(name(arena))) };
         }
@@ -59,9 +63,9 @@ impl<P: Platform> Space<P> {
 
 impl<P: Platform> Drop for Space<P> {
     fn drop(&mut self) {
-        for (arena, block) in [(Arena::Text, self.text), (Arena::Rodata, self.rodata)] {
+        for block in [self.text, self.rodata] {
             if block.size != 0 {
-                self.platform.arena_free(arena, block.address, block.size);
+                self.platform.arena_free(block.arena, block.address, block.size);
             }
         }
     }
@@ -71,6 +75,7 @@ const fn name(arena: Arena) -> &'static str {
     match arena {
         Arena::Text => "code arena",
         Arena::Rodata => "read-only data arena",
+        Arena::Bytecode => "memory for bytecode",
     }
 }
 
@@ -80,20 +85,29 @@ pub struct LinkedImage<'a, P: Platform> {
     space: Space<P>,
     text: List<u8>,
     rodata: &'a [u8],
+    text_size: usize,
     text_sha256: [u8; 32],
     meta: Meta,
     tables: Tables,
+    targets: u32,
 }
 
 impl<'a> ParsedImage<'a> {
-    /// Takes arena space and applies the relocations to a copy.
+    /// Takes arena space and applies the relocations to a copy. Bytecode has none, and its constants behind it.
     ///
     /// # Errors
     /// [`Code::NoMemory`], [`Code::Platform`], [`Code::UnknownSymbol`], [`Code::OutOfReach`].
     pub fn link<P: Platform>(self, mut platform: P) -> Result<LinkedImage<'a, P>, Error> {
         let text_sha256 = platform.sha256(self.text);
-        let mut text = List::copy_of(self.text)?;
         let mut space = Space::new(platform);
+        let text_size = self.text.len();
+        if portable::is_portable(&self.meta) {
+            let text = portable::image(self.text, self.rodata)?;
+            space.text = space.alloc(Arena::Bytecode, text.len())?;
+            let (meta, tables, targets) = (self.meta, self.tables, self.targets);
+            return Ok(LinkedImage { space, text, rodata: &[], text_size, text_sha256, meta, tables, targets });
+        }
+        let mut text = List::copy_of(self.text)?;
         space.text = space.alloc(Arena::Text, self.text.len())?;
         space.rodata = space.alloc(Arena::Rodata, self.rodata.len())?;
         for r in self.relocations.iter() {
@@ -108,7 +122,8 @@ impl<'a> ParsedImage<'a> {
             let field = field.ok_or(at(Code::BadRelocation))?;
             *field = r.field.apply(*field, place, target).ok_or(at(Code::OutOfReach))?;
         }
-        Ok(LinkedImage { space, text, rodata: self.rodata, text_sha256, meta: self.meta, tables: self.tables })
+        let (meta, tables, targets) = (self.meta, self.tables, self.targets);
+        Ok(LinkedImage { space, text, rodata: self.rodata, text_size, text_sha256, meta, tables, targets })
     }
 }
 
@@ -119,8 +134,8 @@ impl<P: Platform> LinkedImage<'_, P> {
     /// [`Code::Platform`].
     pub fn seal(mut self) -> Result<Program<P>, Error> {
         let (text, rodata) = (self.space.text, self.space.rodata);
-        self.space.write(Arena::Rodata, rodata, self.rodata)?;
-        self.space.write(Arena::Text, text, &self.text)?;
-        Ok(Program::new(self.space, self.meta, self.tables, self.text_sha256))
+        self.space.write(rodata, self.rodata)?;
+        self.space.write(text, &self.text)?;
+        Ok(Program::new(self.space, self.text_size, self.meta, self.tables, self.text_sha256, self.targets))
     }
 }

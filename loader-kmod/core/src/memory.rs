@@ -61,15 +61,23 @@ impl List<u8> {
     /// # Errors
     /// [`Code::NoMemory`].
     pub fn copy_of(bytes: &[u8]) -> Result<Self, Error> {
-        let mut list = Self::with_capacity(bytes.len())?;
-        let Some(room) = list.0.spare_capacity_mut().get_mut(..bytes.len()) else {
-            return Err(Error::of(Code::NoMemory));
-        };
-        for (to, from) in room.iter_mut().zip(bytes) {
+        Self::joined(bytes, &[])
+    }
+
+    /// A copy of `first` with one of `second` behind it.
+    ///
+    /// # Errors
+    /// [`Code::NoMemory`].
+    pub fn joined(first: &[u8], second: &[u8]) -> Result<Self, Error> {
+        let no_memory = Error::of(Code::NoMemory);
+        let len = first.len().checked_add(second.len()).ok_or(no_memory)?;
+        let mut list = Self::with_capacity(len)?;
+        let room = list.0.spare_capacity_mut().get_mut(..len).ok_or(no_memory)?;
+        for (to, from) in room.iter_mut().zip(first.iter().chain(second)) {
             to.write(*from);
         }
-        // SAFETY: exactly `bytes.len()` elements were initialised just above, within the capacity.
-        unsafe { list.0.set_len(bytes.len()) };
+        // SAFETY: exactly `len` elements were initialised just above, within the capacity.
+        unsafe { list.0.set_len(len) };
         Ok(list)
     }
 }
@@ -106,6 +114,7 @@ mod tests {
     fn a_copy_equals_its_source() {
         assert_eq!(&*List::copy_of(b"packet").unwrap(), b"packet");
         assert!(List::copy_of(b"").unwrap().is_empty());
+        assert_eq!(&*List::joined(b"pack", b"et").unwrap(), b"packet");
     }
 
     #[test]

@@ -13,11 +13,11 @@ use crate::elf::{Elf, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SHT_REL
 use crate::error::{Code, Error};
 use crate::image::SignedImage;
 use crate::memory::List;
+use crate::portable;
 use crate::relocation::{self, Relocation};
 use crate::tables::Tables;
+use crate::targets::{self, Targets, Wanted};
 
-/// Name of the section that makes an ELF file a kernel module.
-const MODULE_SECTION: &[u8] = b".gnu.linkonce.this_module";
 const TEXT: &str = ".text";
 const RODATA: &str = ".rodata";
 const RELA_TEXT: &str = ".rela.text";
@@ -37,6 +37,8 @@ pub struct ParsedImage<'a> {
     pub(crate) rodata: &'a [u8],
     pub(crate) tables: Tables,
     pub(crate) relocations: List<Relocation>,
+    /// What the object has code for, see [`Targets::bits`].
+    pub(crate) targets: u32,
 }
 
 /// The sections a loader reads. Absent tables are empty.
@@ -57,40 +59,27 @@ pub(crate) struct Sections<'a> {
 }
 
 impl<'a> SignedImage<'a> {
-    /// Parses the object for `machine`.
+    /// Parses the code that is taken on `machine`, and checks the form of the others.
     ///
     /// # Errors
     /// The first check that fails; see [`Code`].
-    pub fn parse(self, machine: u16) -> Result<ParsedImage<'a>, Error> {
-        parse(self.elf(), machine)
+    pub fn parse(self, machine: u16, wanted: Wanted) -> Result<ParsedImage<'a>, Error> {
+        let targets = Targets::parse(self.elf())?;
+        let elf = targets.choose(machine, wanted)?;
+        parse(&elf, targets.bits())
     }
 }
 
-/// The checks, on the ELF file alone.
-pub(crate) fn parse(bytes: &[u8], machine: u16) -> Result<ParsedImage<'_>, Error> {
-    let elf = for_machine(Elf::parse(bytes)?, machine)?;
-    let sections = Sections::find(&elf)?;
-    let meta = check_meta(&sections, elf.machine())?;
+/// The checks, on one ELF file alone.
+pub(crate) fn parse<'a>(elf: &Elf<'a>, bits: u32) -> Result<ParsedImage<'a>, Error> {
+    let sections = Sections::find(elf)?;
+    let meta = check_meta(&sections, targets::machine(elf.machine()))?;
     let rodata = sections.rodata.map_or(&[][..], |s| s.bytes);
     let tables = Tables::parse(&sections, &meta)?;
     check_entries(&meta, sections.text.bytes, &tables)?;
-    let relocations = relocation::parse(&elf, &sections, &tables)?;
-    Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations })
-}
-
-/// The outer file if it is for `machine`, else the inner object that is.
-fn for_machine(outer: Elf<'_>, machine: u16) -> Result<Elf<'_>, Error> {
-    if outer.sections().any(|s| s.name == MODULE_SECTION) {
-        return Err(Error::of(Code::KernelModule));
-    }
-    if outer.machine() == machine {
-        return Ok(outer);
-    }
-    // Found by name, and the only one that is looked into: the others may be of any width and byte order.
-    let ours = o::section_target(machine).ok_or(Error::of(Code::NoCode))?;
-    let section = find(&outer, ours)?.ok_or(Error::of(Code::NoCode))?;
-    let inner = Elf::parse(section.bytes)?;
-    if inner.machine() == machine { Ok(inner) } else { Err(Error::in_section(Code::MachineMismatch, ours)) }
+    let relocations = relocation::parse(elf, &sections, &tables)?;
+    portable::check_text(&meta, sections.text.bytes, relocations.len())?;
+    Ok(ParsedImage { meta, text: sections.text.bytes, rodata, tables, relocations, targets: bits })
 }
 
 /// The one section of name `name`, if there is one.
@@ -187,7 +176,8 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
     if m.machine != machine {
         return Err(meta_error(Code::MachineMismatch, "machine"));
     }
-    if m.pad0 != 0 || m.reserved2 != 0 || m.reserved3 != 0 {
+    portable::check_version(&m)?;
+    if m.reserved2 != 0 || m.reserved3 != 0 {
         return Err(meta_error(Code::ReservedNotZero, "reserved"));
     }
     if m.flags & !(o::FLAG_AUTHOR_TRUSTED | o::FLAG_MEMORY_GROWS | o::FLAG_HAS_MEMORY) != 0 {
@@ -219,11 +209,13 @@ fn check_meta(sections: &Sections<'_>, machine: u16) -> Result<Meta, Error> {
 }
 
 /// What a function that the loader enters begins with, and what its offset is a multiple of; `None` for a machine
-/// without native code.
-const fn landing_pad(machine: u16) -> Option<([u8; 4], u32)> {
+/// that is not known.
+const fn landing_pad(machine: u16) -> Option<(&'static [u8], u32)> {
     match machine {
-        o::EM_X86_64 => Some((ENDBR64, 1)),
-        o::EM_AARCH64 => Some((BTI_C, 4)),
+        o::EM_X86_64 => Some((&ENDBR64, 1)),
+        o::EM_AARCH64 => Some((&BTI_C, 4)),
+        // the processor never goes there
+        o::MACHINE_PORTABLE => Some((&[], 1)),
         _ => None,
     }
 }
@@ -244,7 +236,7 @@ fn check_entries(meta: &Meta, text: &[u8], tables: &Tables) -> Result<(), Error>
         let starts = tables.funcs.binary_search_by_key(&offset, |f| f.text_offset).is_ok();
         let here = text.get(offset as usize..);
         let lands = landing_pad(meta.machine)
-            .is_some_and(|(pad, align)| offset.is_multiple_of(align) && here.is_some_and(|t| t.starts_with(&pad)));
+            .is_some_and(|(pad, align)| offset.is_multiple_of(align) && here.is_some_and(|t| t.starts_with(pad)));
         if !starts || !lands {
             return Err(meta_error(Code::BadEntry, name));
         }

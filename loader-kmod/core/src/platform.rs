@@ -12,6 +12,8 @@ pub enum Arena {
     Text,
     /// Read only.
     Rodata,
+    /// Read only: bytecode with its constants, which lies anywhere.
+    Bytecode,
 }
 
 /// A function that an object may leave undefined.
@@ -71,7 +73,8 @@ pub trait Platform {
     const MACHINE: u16;
 
     /// Takes `size` bytes of `arena`, 16-byte aligned, within reach of the other arena and of all symbols:
-    /// 2 GiB on x86_64; on aarch64 4 GiB of the other arena and 128 MiB of the symbols.
+    /// 2 GiB on x86_64; on aarch64 4 GiB of the other arena and 128 MiB of the symbols. Bytecode is within reach of
+    /// nothing.
     ///
     /// # Errors
     /// ENOSPC when the arena is full.

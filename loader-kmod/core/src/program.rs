@@ -4,21 +4,25 @@
 
 use core::mem::offset_of;
 
+use wasmkc_abi::control::{ENGINE_NATIVE, ENGINE_PORTABLE};
 use wasmkc_abi::limits::WASM_PAGE;
 use wasmkc_abi::object::{Meta, NONE};
 use wasmkc_abi::vmctx::{INSTANCE_GLOBALS, INSTANCE_SLOT, Instance};
 
 use crate::link::Space;
 use crate::platform::Platform;
+use crate::portable::is_portable;
 use crate::tables::{Signature, Tables};
 
 /// A loaded program. Dropping it gives its arena space back; nobody may run its code any more by then.
 #[derive(Debug)]
 pub struct Program<P: Platform> {
     space: Space<P>,
+    text_size: usize,
     meta: Meta,
     tables: Tables,
     text_sha256: [u8; 32],
+    targets: u32,
 }
 
 /// What a caller needs to run a program.
@@ -52,6 +56,10 @@ pub struct Info {
     pub transfer: u32,
     /// Static bound of stack use, or [`NONE`].
     pub stack_bound: u32,
+    /// `ENGINE_*`; what is portable a [`crate::interpret::Machine`] runs.
+    pub engine: u32,
+    /// What the object had code for: bits by the rows of [`wasmkc_abi::object::TARGETS`].
+    pub targets: u32,
     /// SHA-256 of the code before relocation.
     pub text_sha256: [u8; 32],
 }
@@ -78,8 +86,15 @@ pub struct TrapSite<'a> {
 pub struct WrongSize;
 
 impl<P: Platform> Program<P> {
-    pub(crate) fn new(space: Space<P>, meta: Meta, tables: Tables, text_sha256: [u8; 32]) -> Self {
-        Self { space, meta, tables, text_sha256 }
+    pub(crate) fn new(
+        space: Space<P>,
+        text_size: usize,
+        meta: Meta,
+        tables: Tables,
+        text_sha256: [u8; 32],
+        targets: u32,
+    ) -> Self {
+        Self { space, text_size, meta, tables, text_sha256, targets }
     }
 
     /// The platform it was loaded for.
@@ -115,6 +130,12 @@ impl<P: Platform> Program<P> {
         slots.saturating_mul(INSTANCE_SLOT as usize).saturating_add(INSTANCE_GLOBALS as usize)
     }
 
+    /// Bytecode lies in no arena.
+    fn heap_bytes(&self) -> u64 {
+        let code = if is_portable(&self.meta) { self.space.text.size as u64 } else { 0 };
+        self.tables.heap_bytes().saturating_add(size_of::<Self>() as u64).saturating_add(code)
+    }
+
     /// What a caller needs to run it.
     #[must_use]
     pub fn info(&self) -> Info {
@@ -124,8 +145,8 @@ impl<P: Platform> Program<P> {
             entry_init: [m.entry_start, m.entry_initialize, m.entry_init].map(|e| self.address(e)),
             fuel: m.fuel,
             text_base: self.space.text.address,
-            heap_bytes: self.tables.heap_bytes().saturating_add(size_of::<Self>() as u64),
-            text_size: u32::try_from(self.space.text.size).unwrap_or(u32::MAX),
+            heap_bytes: self.heap_bytes(),
+            text_size: u32::try_from(self.text_size).unwrap_or(u32::MAX),
             flags: m.flags,
             hooks: m.hooks,
             memory_min: m.memory_min,
@@ -134,6 +155,8 @@ impl<P: Platform> Program<P> {
             shadow_sp_slot: m.shadow_sp_slot,
             transfer: m.transfer,
             stack_bound: m.stack_bound,
+            engine: if is_portable(m) { ENGINE_PORTABLE } else { ENGINE_NATIVE },
+            targets: self.targets,
             text_sha256: self.text_sha256,
         }
     }

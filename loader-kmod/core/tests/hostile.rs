@@ -352,22 +352,6 @@ fn section_name_without_an_end_in_sight() {
 }
 
 #[test]
-fn inner_object_is_found_by_name_and_the_others_are_not_looked_into() {
-    let outer = |inner: &[(&str, &[u8])]| {
-        let more = inner.iter().map(|(name, bytes)| Section::new(name, 0, bytes)).collect();
-        load(&Object { machine: 183, more, ..Object::default() }.elf()).map_err(|error| error.code)
-    };
-    let ours = Object::default().elf();
-    let other = Object { machine: 183, ..Object::default() }.elf();
-    let (ours, other) = (ours.as_slice(), other.as_slice());
-    outer(&[(".wkc.target.riscv64", b"no ELF at all"), (".wkc.target.x86_64", ours)]).unwrap();
-    assert_eq!(outer(&[(".wkc.target.riscv64", ours)]).unwrap_err(), Code::NoCode);
-    assert_eq!(outer(&[(".wkc.target.x86_64", ours); 2]).unwrap_err(), Code::DuplicateSection);
-    assert_eq!(outer(&[(".wkc.target.x86_64", b"no ELF at all")]).unwrap_err(), Code::NotElf);
-    assert_eq!(outer(&[(".wkc.target.x86_64", other)]).unwrap_err(), Code::MachineMismatch);
-}
-
-#[test]
 fn section_outside_the_file() {
     let header = 64 + 64 * 7;
     assert_eq!(refused_file(|elf| elf[header + 24 + 6] = 1).code, Code::Truncated);

@@ -5,7 +5,6 @@
 mod common;
 
 use common::{INIT, Object, RODATA_BASE, SYMBOL_BASE, TEXT_BASE, TRAP_SITE, TestPlatform, load, signed};
-use wasmkc_abi::object::{EM_X86_64, SECTION_TARGET_PREFIX};
 use wasmkc_abi::vmctx::INSTANCE_GLOBALS;
 use wasmkc_core::{Arena, Code};
 
@@ -104,19 +103,6 @@ fn every_failing_platform_call_leaves_nothing_taken() {
         assert!(matches!(error.code, Code::Platform | Code::UnknownSymbol), "{error}");
         assert!(platform.0.lock().unwrap().blocks.is_empty(), "call {n}");
     }
-}
-
-#[test]
-fn the_inner_object_for_this_machine_is_taken() {
-    let outer = Object {
-        machine: 183,
-        sections: |s| {
-            let inner = Object::default().elf();
-            s.push(common::Section::new(&format!("{SECTION_TARGET_PREFIX}x86_64"), 0, &inner));
-        },
-        ..Object::default()
-    };
-    assert_eq!(load(&outer.elf()).unwrap().meta().machine, EM_X86_64);
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! | thunks (RX) | .text (RX) | .rodata (R) |    all within 4 MiB, so every displacement reaches
 //! ```
 //! Generated code calls the runtime through thunks, as the process's own functions may lie anywhere in its
-//! 64-bit address space. A page is writable or executable, never both.
+//! 64-bit address space. A page is writable or executable, never both. Bytecode takes the place of both, and is never
+//! executable.
 #![allow(unsafe_code)]
 
 use std::ptr::{self, NonNull};
@@ -129,6 +130,7 @@ impl Platform for Host {
         let (offset, room) = match arena {
             Arena::Text => (TEXT, RODATA - TEXT),
             Arena::Rodata => (RODATA, SIZE - RODATA),
+            Arena::Bytecode => (TEXT, SIZE - TEXT),
         };
         let base = self.mapping()?.address();
         if size > room { Err(libc::ENOSPC) } else { Ok(base + offset as u64) }
@@ -143,7 +145,7 @@ impl Platform for Host {
         let offset = address.checked_sub(mapping.address()).and_then(|o| usize::try_from(o).ok());
         let protection = match arena {
             Arena::Text => libc::PROT_READ | libc::PROT_EXEC,
-            Arena::Rodata => libc::PROT_READ,
+            Arena::Rodata | Arena::Bytecode => libc::PROT_READ,
         };
         mapping.write(offset.ok_or(libc::EFAULT)?, bytes, protection)
     }

@@ -11,9 +11,21 @@ use wasmkc_core::Symbol;
 
 use crate::helpers;
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 unsafe extern "C" {
     fn wasmkc_host_enter(call: *mut Call, entry: u64) -> u64;
     fn wasmkc_host_trap(call: *mut Call, code: u32) -> !;
+}
+
+/// No native code can be loaded on this machine, so there is nothing to enter, and nothing that could trap.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const unsafe extern "C" fn wasmkc_host_enter(_call: *mut Call, _entry: u64) -> u64 {
+    0
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+unsafe extern "C" fn wasmkc_host_trap(_call: *mut Call, _code: u32) -> ! {
+    std::process::abort()
 }
 
 /// Address of what an object may call. [`Symbol::Ret`] is not called: where a machine has it, its thunk is the code.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use wasmkc_abi::limits::MAX_LOG;
 use wasmkc_abi::vmctx::Call;
+use wasmkc_core::interpret::{Helpers, MAX_ARGUMENTS};
 
 /// Log lines within [`LOG_INTERVAL`]; further ones are suppressed. The kernel's default rate limit.
 pub const LOG_BURST: u32 = 10;
@@ -58,11 +59,34 @@ pub fn address(number: u32) -> Option<usize> {
     })
 }
 
+/// The helpers for bytecode.
+#[derive(Debug)]
+pub struct ForBytecode;
+
+impl Helpers for ForBytecode {
+    unsafe fn call(&mut self, call: *mut Call, number: u32, arguments: [u64; MAX_ARGUMENTS]) -> u64 {
+        let [first, second, ..] = arguments;
+        match number {
+            1 => ktime_ns(call),
+            2 => cpu(call).into(),
+            3 => random32(call).into(),
+            4 => {
+                let text = std::ptr::with_exposed_provenance(usize::try_from(first).unwrap_or(0));
+                // SAFETY: the caller vouches for the call block and the range.
+                unsafe { log(call, text, second) }.into()
+            }
+            _ => 0,
+        }
+    }
+}
+
 extern "C" fn ktime_ns(_call: *mut Call) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes a live local.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    now.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec.cast_unsigned())
+    // fields of another width on a machine of 32 bits, and never negative
+    let [seconds, nanoseconds] = [u64::try_from(now.tv_sec), u64::try_from(now.tv_nsec)].map(|n| n.unwrap_or(0));
+    seconds.wrapping_mul(1_000_000_000).wrapping_add(nanoseconds)
 }
 
 extern "C" fn cpu(_call: *mut Call) -> u32 {

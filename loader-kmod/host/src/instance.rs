@@ -6,13 +6,15 @@
 
 use std::fmt;
 
+use wasmkc_abi::control::ENGINE_PORTABLE;
 use wasmkc_abi::limits::{FUEL_INIT, STACK_XDP, WASM_PAGE};
 use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_abi::vmctx::{self, CALL_REDIRECTED, Call, INSTANCE_GLOBALS, INSTANCE_SLOT};
+use wasmkc_core::interpret::Machine;
 
 use crate::entry;
-use crate::helpers::HostContext;
+use crate::helpers::{ForBytecode, HostContext};
 use crate::program::Program;
 use crate::report::Trap;
 
@@ -98,6 +100,8 @@ pub struct Instance {
     block: Vec<u8>,
     memory: Vec<u8>,
     context: Box<HostContext>,
+    /// What runs a program of bytecode.
+    machine: Option<Machine>,
 }
 
 fn zeroed(len: usize) -> Result<Vec<u8>, StartError> {
@@ -124,6 +128,10 @@ impl Instance {
             memory: zeroed(usize::try_from(memory).map_err(|_| StartError::NoMemory)?)?,
             program: program.clone(),
             context: Box::default(),
+            machine: (info.engine == ENGINE_PORTABLE)
+                .then(Machine::new)
+                .transpose()
+                .map_err(|_| StartError::NoMemory)?,
         };
         instance.initialize()?;
         Ok(instance)
@@ -235,7 +243,10 @@ impl Instance {
         let mut call = Call {
             instance: self.block.as_mut_ptr().expose_provenance() as u64,
             saved_sp: 0,
-            stack_limit: entry::stack_pointer().saturating_sub(u64::from(grant.stack)),
+            stack_limit: match self.machine {
+                Some(_) => grant.stack.into(),
+                None => entry::stack_pointer().saturating_sub(u64::from(grant.stack)),
+            },
             fuel: i64::try_from(grant.fuel).unwrap_or(i64::MAX),
             packet: packet.as_mut_ptr().expose_provenance() as u64,
             packet_len: bytes,
@@ -247,9 +258,14 @@ impl Instance {
         };
         // the memory's pointer was given out at instantiation; it is given out again for this run
         let _ = self.memory.as_mut_ptr().expose_provenance();
-        // SAFETY: the entry is one of `self.program`, which outlives this call; instance, memory and packet are
+        // The entry is one of `self.program`, which outlives this call; instance, memory and packet are
         // borrowed exclusively through `&mut`; the code was made by a trusted signer or by this process.
-        let result = unsafe { entry::enter(&mut call, entry) };
+        let result = match &mut self.machine {
+            // SAFETY: the same.
+            Some(machine) => unsafe { machine.run(&raw mut call, entry, &mut ForBytecode) }.into(),
+            // SAFETY: the same.
+            None => unsafe { entry::enter(&mut call, entry) },
+        };
         let left = u64::try_from(call.fuel).unwrap_or(0);
         let trap = TrapCode::from_u32(call.trap_code);
         if trap.is_some()

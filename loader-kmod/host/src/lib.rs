@@ -14,10 +14,10 @@
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
 
-#[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), target_os = "linux", target_endian = "little")))]
-compile_error!(
-    "generated code runs on Linux of x86_64 and aarch64 only; Pulley bytecode for other machines is a later issue"
-);
+#[cfg(not(target_os = "linux"))]
+compile_error!("the loader's core runs in the kernel and in processes of Linux only");
+#[cfg(all(target_arch = "aarch64", target_endian = "big"))]
+compile_error!("native code is little-endian");
 
 mod arch;
 mod arena;

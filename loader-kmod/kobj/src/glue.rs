@@ -2,6 +2,8 @@
 //! The kernel as the core's platform: one safe method for each function of the C glue.
 
 use wasmkc_abi::object;
+use wasmkc_abi::vmctx::Call;
+use wasmkc_core::interpret::{Helpers, MAX_ARGUMENTS};
 use wasmkc_core::{Arena, Platform, Symbol};
 
 unsafe extern "C" {
@@ -13,6 +15,7 @@ unsafe extern "C" {
     fn wkc_plat_arena_free(kind: u32, address: u64, size: usize);
     fn wkc_plat_arena_write(kind: u32, address: u64, bytes: *const u8, len: usize) -> i32;
     fn wkc_plat_symbol(index: u32) -> u64;
+    fn wkc_plat_helper(call: *mut Call, number: u32, arguments: *const u64) -> u64;
     fn wkc_plat_sha256(data: *const u8, len: usize, out: *mut u8);
 }
 
@@ -24,6 +27,7 @@ const fn kind(arena: Arena) -> u32 {
     match arena {
         Arena::Text => 0,
         Arena::Rodata => 1,
+        Arena::Bytecode => 2,
     }
 }
 
@@ -38,13 +42,20 @@ pub fn verify(data: &[u8], signature: &[u8]) -> Result<(), i32> {
     done(unsafe { wkc_plat_verify(data.as_ptr(), data.len(), signature.as_ptr(), signature.len()) })
 }
 
+impl Helpers for Kernel {
+    unsafe fn call(&mut self, call: *mut Call, number: u32, arguments: [u64; MAX_ARGUMENTS]) -> u64 {
+        // SAFETY: the caller vouches for the call block and for what the arguments point at; C reads the array only.
+        unsafe { wkc_plat_helper(call, number, arguments.as_ptr()) }
+    }
+}
+
 impl Platform for Kernel {
     const MACHINE: u16 = if cfg!(target_arch = "x86_64") {
         object::EM_X86_64
     } else if cfg!(target_arch = "aarch64") {
         object::EM_AARCH64
     } else {
-        panic!("no machine that native code is made for")
+        object::MACHINE_PORTABLE
     };
 
     fn arena_alloc(&mut self, arena: Arena, size: usize) -> Result<u64, i32> {

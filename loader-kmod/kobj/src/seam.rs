@@ -7,10 +7,12 @@ use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::fmt::{self, Write};
 
-use wasmkc_abi::control::{Export, TrapRecord};
+use wasmkc_abi::control::{Export, LOAD_FORCE_PORTABLE, TrapRecord};
 use wasmkc_abi::limits::WASM_PAGE;
-use wasmkc_abi::vmctx::Instance;
-use wasmkc_core::{Info, Program};
+use wasmkc_abi::object::TARGETS;
+use wasmkc_abi::vmctx::{Call, Instance};
+use wasmkc_core::interpret::Machine;
+use wasmkc_core::{Info, Program, Wanted};
 
 use crate::glue::{Kernel, verify};
 
@@ -20,6 +22,9 @@ const ENOENT: i32 = 2;
 
 /// `struct wkc_program`, opaque to C.
 pub struct KernelProgram(Program<Kernel>);
+
+/// `struct wkc_machine`, opaque to C.
+pub struct KernelMachine(Machine);
 
 /// `struct wkc_image_info`.
 #[repr(C)]
@@ -38,7 +43,8 @@ pub struct ImageInfo {
     shadow_sp_slot: u32,
     transfer: u32,
     stack_bound: u32,
-    pad: u32,
+    engine: u16,
+    targets: u16,
     text_sha256: [u8; 32],
 }
 
@@ -48,6 +54,9 @@ const _: () = {
     assert!(offset_of!(ImageInfo, entry_init) == 8);
     assert!(offset_of!(ImageInfo, fuel) == 32);
     assert!(offset_of!(ImageInfo, text_size) == 56);
+    assert!(offset_of!(ImageInfo, engine) == 92);
+    // a set of them is told in 16 bits
+    assert!(TARGETS.len() <= 16);
     assert!(offset_of!(ImageInfo, text_sha256) == 96);
 };
 
@@ -68,7 +77,9 @@ impl From<Info> for ImageInfo {
             shadow_sp_slot: i.shadow_sp_slot,
             transfer: i.transfer,
             stack_bound: i.stack_bound,
-            pad: 0,
+            // both are small: one of `ENGINE_*`, a bit a target
+            engine: i.engine as u16,
+            targets: i.targets as u16,
             text_sha256: i.text_sha256,
         }
     }
@@ -108,7 +119,8 @@ fn message(out: &mut [u8], text: &dyn fmt::Display) {
     }
 }
 
-/// Loads an object: 0 and a program, or a negative errno and a message. Process context; may sleep.
+/// Loads an object as `flags` say (`LOAD_*`): 0 and a program, or a negative errno and a message. Process context; may
+/// sleep.
 ///
 /// # Safety
 /// Each pointer is null or valid for its type and length; `out` and `info` are exclusive.
@@ -116,6 +128,7 @@ fn message(out: &mut [u8], text: &dyn fmt::Display) {
 pub unsafe extern "C" fn wkc_core_load(
     object: *const u8,
     len: usize,
+    flags: u32,
     out: *mut *mut KernelProgram,
     info: *mut ImageInfo,
     msg: *mut u8,
@@ -133,7 +146,8 @@ pub unsafe extern "C" fn wkc_core_load(
         unsafe { core::slice::from_raw_parts_mut(msg, msg_len) }
     };
     message(text, &"");
-    let program = match wasmkc_core::load(verify, Kernel, object) {
+    let wanted = if flags & LOAD_FORCE_PORTABLE != 0 { Wanted::Portable } else { Wanted::Best };
+    let program = match wasmkc_core::load_as(verify, Kernel, object, wanted) {
         Ok(program) => program,
         Err(error) => {
             message(text, &error);
@@ -196,6 +210,46 @@ pub unsafe extern "C" fn wkc_core_instantiate(program: *const KernelProgram, ins
     // Sizes can only be wrong where C passed no memory to a program that has some: the block then stays as it
     // was, zeroed, and every access of its code is out of bounds.
     let _ = program.0.instantiate(block, memory);
+}
+
+/// What an instance of bytecode runs on, or null where there is no memory. Process context; may sleep.
+#[unsafe(no_mangle)]
+pub extern "C" fn wkc_core_machine_create() -> *mut KernelMachine {
+    let Ok(machine) = Machine::new() else { return core::ptr::null_mut() };
+    // SAFETY: the layout's size is not zero.
+    let place = unsafe { alloc(Layout::new::<KernelMachine>()) }.cast::<KernelMachine>();
+    if !place.is_null() {
+        // SAFETY: fresh memory of this layout.
+        unsafe { place.write(KernelMachine(machine)) };
+    }
+    place
+}
+
+/// Frees a machine. Process context.
+///
+/// # Safety
+/// `machine` is null or came from [`wkc_core_machine_create`] and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_machine_destroy(machine: *mut KernelMachine) {
+    if machine.is_null() {
+        return;
+    }
+    // SAFETY: a live machine by the caller's contract, dropped once.
+    unsafe { machine.drop_in_place() };
+    // SAFETY: it was allocated with this layout by `wkc_core_machine_create`.
+    unsafe { dealloc(machine.cast(), Layout::new::<KernelMachine>()) };
+}
+
+/// Runs the bytecode at `entry` as `wkc_enter` does with native code; the low half of its result. Any context.
+///
+/// # Safety
+/// `machine` is null or live, and nobody else uses it meanwhile; the rest is what [`Machine::run`] asks for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wkc_core_interpret(machine: *mut KernelMachine, call: *mut Call, entry: u64) -> u32 {
+    // SAFETY: null or exclusive by the caller's contract.
+    let Some(machine) = (unsafe { machine.as_mut() }) else { return 0 };
+    // SAFETY: what the caller vouches for.
+    unsafe { machine.0.run(call, entry, &mut Kernel) }
 }
 
 /// Finds export `name`: 0 with its entry and the numbers of its parameters and results, or -ENOENT. Any context.

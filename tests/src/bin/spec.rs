@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use wasmkc_compiler::Target;
-use wasmkc_tests::spec::{emit, report::Report, selection::Selection};
+use wasmkc_tests::spec::{emit, host::Code, report::Report, selection::Selection};
 #[cfg(feature = "kernel")]
 use wasmkc_tests::spec::{kernel::Kernel, selection::run_plans};
 
@@ -50,10 +50,9 @@ struct Args {
     #[cfg(feature = "kernel")]
     #[arg(long, value_name = "DIR", requires = "engine")]
     run_plan: Option<PathBuf>,
-    /// Engine that carries out plans
-    #[cfg(feature = "kernel")]
-    #[arg(long)]
-    engine: Option<PlanEngine>,
+    /// What runs the suite, or carries out plans
+    #[arg(long, default_value = "host")]
+    engine: EngineName,
     /// Number that passes through all objects
     #[arg(long, value_name = "N", default_value_t = 0)]
     nonce: u64,
@@ -62,10 +61,14 @@ struct Args {
     check: Option<u64>,
 }
 
-#[cfg(feature = "kernel")]
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum PlanEngine {
-    /// The kernel module, through /dev/wasmkc
+enum EngineName {
+    /// This process, with its processor's code
+    Host,
+    /// This process, with bytecode
+    Bytecode,
+    /// The kernel module, through /dev/wasmkc: carries out plans
+    #[cfg(feature = "kernel")]
     Kernel,
 }
 
@@ -87,7 +90,7 @@ fn start(args: &Args) -> Result<bool, Box<dyn Error>> {
     }
     let begun = Instant::now();
     #[cfg(feature = "kernel")]
-    if let (Some(dir), Some(PlanEngine::Kernel)) = (&args.run_plan, args.engine) {
+    if let (Some(dir), EngineName::Kernel) = (&args.run_plan, args.engine) {
         let (report, answer) = run_plans(&mut Kernel::open()?, "KERNEL", dir, args.nonce)?;
         eprintln!("nonce {} answer {answer}", args.nonce);
         return tell(args, &report, begun);
@@ -102,7 +105,13 @@ fn start(args: &Args) -> Result<bool, Box<dyn Error>> {
         std::fs::write(keys, selection.emit(dir, target)?)?;
         return Ok(true);
     }
-    tell(args, &selection.on_host(), begun)
+    let code = match args.engine {
+        EngineName::Host => Code::Native,
+        EngineName::Bytecode => Code::Bytecode,
+        #[cfg(feature = "kernel")]
+        EngineName::Kernel => return Err("the kernel carries out plans (--run-plan)".into()),
+    };
+    tell(args, &selection.on_host(code), begun)
 }
 
 /// Prints what came of it; whether it is good.

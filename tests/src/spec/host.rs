@@ -12,16 +12,39 @@ use super::{
 /// What a call may use: as much as the kernel gives at most.
 const GRANT: Grant = Grant { fuel: FUEL_CALL_MAX, stack: STACK_CALL_MAX };
 
-/// What the engine is called in reports.
-pub const NAME: &str = if cfg!(target_arch = "x86_64") { "HOST" } else { "HOST-AARCH64" };
+/// Which code this process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// That of its processor.
+    Native,
+    /// Bytecode, through the core's interpreter.
+    Bytecode,
+}
 
-/// The target whose code this process runs.
-///
-/// # Panics
-/// If the loader's host runs on a machine that the compiler does not know.
-#[must_use]
-pub fn target() -> Target {
-    Target::by_machine(MACHINE).expect("the compiler knows the machines that the loader's host runs on")
+impl Code {
+    /// What the engine is called in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native if cfg!(target_arch = "x86_64") => "HOST",
+            Self::Native => "HOST-AARCH64",
+            Self::Bytecode => "BYTECODE",
+        }
+    }
+
+    /// The target of such code.
+    ///
+    /// # Panics
+    /// If the loader's host runs on a machine that the compiler does not know.
+    #[must_use]
+    pub fn target(self) -> Target {
+        match self {
+            Self::Native => {
+                Target::by_machine(MACHINE).expect("the compiler knows the machines that the loader's host runs on")
+            }
+            Self::Bytecode => Target::Portable,
+        }
+    }
 }
 
 /// This process.

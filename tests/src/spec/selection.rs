@@ -12,7 +12,7 @@ use super::{
     chain::Chain,
     emit,
     expected::{Counts, Key, expected},
-    host::{self, Host},
+    host::{Code, Host},
     plan::{Plan, Planned, Step},
     planner,
     report::{Report, Script},
@@ -57,15 +57,15 @@ impl Selection {
         Ok(plans.into_values().collect())
     }
 
-    /// Runs them on the host, on all processors.
+    /// Runs them as `code` on the host, on all processors.
     #[must_use]
-    pub fn on_host(&self) -> Report {
+    pub fn on_host(&self, code: Code) -> Report {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let queue = Mutex::new(self.scripts().into_iter().rev().collect::<Vec<_>>());
         let done = Mutex::new(Vec::new());
         let work = || {
             while let Some((key, text, standard)) = queue.lock().ok().and_then(|mut queue| queue.pop()) {
-                let script = script_on_host(key, text, standard);
+                let script = script_on_host(code, key, text, standard);
                 done.lock().expect("no thread panics with it").push(script);
             }
         };
@@ -77,7 +77,7 @@ impl Selection {
         let mut scripts = done.into_inner().expect("no thread panics with it");
         let order: Vec<Key> = self.scripts().into_iter().map(|(key, ..)| key).collect();
         scripts.sort_by_key(|script: &Script| order.iter().position(|key| *key == script.key));
-        Report::new(host::NAME, scripts, &expected())
+        Report::new(code.name(), scripts, &expected())
     }
 }
 
@@ -95,22 +95,22 @@ pub fn planned(text: &str, standard: Standard, target: Target) -> Plan {
     })
 }
 
-/// Plans and runs one script on the host.
+/// Plans one script and runs it as `code` on the host.
 #[must_use]
-pub fn script_on_host(key: Key, text: &str, standard: Standard) -> Script {
+pub fn script_on_host(code: Code, key: Key, text: &str, standard: Standard) -> Script {
     let begun = Instant::now();
-    let plan = planned(text, standard, host::target());
+    let plan = planned(text, standard, code.target());
     let statuses = run::run(&mut Host, &plan, &mut Chain::new(fastrand::u64(..)));
     Script::new(key, &plan.cases, statuses, begun.elapsed())
 }
 
-/// Runs a script that is in no suite, and compares with `counts`.
+/// Runs a script that is in no suite as `code`, and compares with `counts`.
 #[must_use]
-pub fn alone(name: &str, text: &str, counts: Counts) -> Report {
+pub fn alone(code: Code, name: &str, text: &str, counts: Counts) -> Report {
     let key = ("own".to_owned(), name.to_owned());
     Report::new(
-        host::NAME,
-        vec![script_on_host(key.clone(), text, Standard::V3)],
+        code.name(),
+        vec![script_on_host(code, key.clone(), text, Standard::V3)],
         &std::iter::once((key, counts)).collect(),
     )
 }

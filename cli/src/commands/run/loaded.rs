@@ -27,6 +27,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whether this kernel's BPF can call the loader.
+    pub fn possible() -> Result<bool> {
+        Ok(open()?.info().map_err(explain)?.xdp_kfunc != 0)
+    }
+
     /// Finds loaded program `name` and makes a stub for it.
     pub fn new(name: &str) -> Result<Self> {
         check_name(name)?;

@@ -1,5 +1,6 @@
 //! `run`: a filter over captured packets, in this process or in the kernel.
 
+mod direct;
 mod engine;
 mod here;
 mod invoke;
@@ -9,6 +10,7 @@ use crate::args::Run;
 use crate::capture::{Capture, Packet, Writer};
 use crate::error::{Error, Result};
 use crate::output::{print, refuse_overwriting};
+use direct::Direct;
 use engine::{Engine, Judgement};
 use here::Here;
 use loaded::Loaded;
@@ -31,6 +33,7 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
     }
     let mut capture = Capture::open(pcap)?;
     let mut engine: Box<dyn Engine> = match (&args.loaded, &args.file) {
+        (Some(name), _) if args.direct || !Loaded::possible()? => Box::new(Direct::new(name)?),
         (Some(name), _) => Box::new(Loaded::new(name)?),
         (None, Some(file)) => Box::new(Here::new(file, args)?),
         (None, None) => return Err(Error::usage("which filter? give its file, or --loaded NAME")),

@@ -172,6 +172,8 @@ pub struct Kwo {
     pub strings: Option<Vec<u8>>,
     /// Further sections: name and ELF flags.
     pub sections: Vec<(&'static str, u64)>,
+    /// Inner objects: name of the section and its content.
+    pub inner: Vec<(&'static str, Vec<u8>)>,
     /// The meta record, whose counts `build` fills.
     pub meta: Meta,
 }
@@ -207,6 +209,7 @@ impl Kwo {
             more_rows: Vec::new(),
             strings: None,
             sections: Vec::new(),
+            inner: Vec::new(),
             meta,
         }
     }
@@ -254,6 +257,10 @@ impl Kwo {
         let strings = self.strings.clone().unwrap_or(strings);
         for (name, flags) in &self.sections {
             add(&mut obj, name, SectionKind::ReadOnlyData, *flags);
+        }
+        for (name, bytes) in &self.inner {
+            let id = add(&mut obj, name, SectionKind::ReadOnlyData, 0);
+            obj.set_section_data(id, bytes.clone(), 8);
         }
         obj.set_section_data(text, code, 16);
         for (offset, to, addend) in relocations {

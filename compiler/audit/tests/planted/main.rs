@@ -9,6 +9,7 @@ mod hostile;
 mod size;
 mod stack;
 mod tail;
+mod targets;
 
 use common::{Code, ENDBR, Kwo, MOV_PASS, To};
 use wasmkc_abi::object::NONE;

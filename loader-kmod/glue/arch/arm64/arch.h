@@ -10,6 +10,8 @@
 #include <linux/types.h>
 #include <asm/debug-monitors.h>
 
+/* Native code runs here. */
+#define WKC_NATIVE 1
 #define WKC_MACHINE WKC_EM_AARCH64
 
 /* Free text is the breakpoint that the kernel itself fills unused code with. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is particular to x86_64; the same names are in arch/arm64/arch.h. */
+/* What is particular to x86_64; the same names are in arch/arm64/arch.h, some in arch/generic/arch.h. */
 #ifndef WKC_ARCH_H
 #define WKC_ARCH_H
 
@@ -10,6 +10,8 @@
 
 #include <linux/types.h>
 
+/* Native code runs here. */
+#define WKC_NATIVE 1
 #define WKC_MACHINE WKC_EM_X86_64
 
 /* Free text is int3 in every byte. */

@@ -1,0 +1,37 @@
+//! Instructions of bytecode as text.
+
+use pulley_interpreter::{
+    decode::{Decoder, OpVisitor},
+    disas::Disassembler,
+};
+use wasmkc_abi::{helper::HELPERS, vmctx};
+
+use super::Line;
+
+/// The instructions of `code`, which stands at `start`.
+pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
+    let (mut decoder, mut out, mut at) = (Decoder::new(), Vec::new(), 0);
+    while at < code.len() {
+        let mut text = Disassembler::new(&code[at..]);
+        text.offsets(false).hexdump(false).start_offset(start as usize + at);
+        let decoded = decoder.decode_one(&mut text).is_ok();
+        let end = if decoded { code.len() - text.bytecode().as_slice().len() } else { code.len() };
+        let bytes = &code[at..end];
+        let text = if decoded { text.disas().trim().to_owned() } else { format!("? {bytes:02x?}") };
+        let text = host(&text).map_or(text.clone(), |name| format!("{text}  ; {name}"));
+        out.push(Line { at: start + at as u32, next: start + end as u32, text });
+        at = end;
+    }
+    out
+}
+
+/// What a call of the loader calls.
+fn host(text: &str) -> Option<&'static str> {
+    let number: u8 = text.strip_prefix("call_indirect_host ")?.trim().parse().ok()?;
+    match number {
+        vmctx::HOST_TRAP => Some(vmctx::SYMBOL_TRAP),
+        vmctx::HOST_MEMMOVE => Some(vmctx::SYMBOL_MEMMOVE),
+        vmctx::HOST_MEMSET => Some(vmctx::SYMBOL_MEMSET),
+        _ => HELPERS.iter().find(|h| vmctx::host_helper(h.number) == Some(number)).map(|h| h.symbol),
+    }
+}

@@ -1,0 +1,104 @@
+//! One build for several targets: what is joined is what each target alone gives, audited, and the same every time.
+
+use wasmkc_abi::object::TARGETS;
+use wasmkc_compiler::{Blame, CompileError, Options, Target, compile, compile_all, fat};
+
+/// Memory, a table, floats, a helper, a passive segment and names: something of every section.
+const FILTER: &str = r#"(module
+  (import "kernel" "cpu" (func $cpu (result i32)))
+  (memory 1) (data $text "text") (data (i32.const 8) "more")
+  (table 2 funcref) (elem (i32.const 0) $first $second)
+  (func $first (result i32) i32.const 1)
+  (func $second (result i32) (i32.trunc_f32_s (f32.load (i32.const 0))))
+  (func (export "init") (memory.init $text (i32.const 0) (i32.const 0) (i32.const 4)))
+  (func (export "xdp") (result i32)
+    (call_indirect (result i32) (i32.and (call $cpu) (i32.const 1)))))"#;
+
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).expect("the text is right")
+}
+
+fn options() -> Options {
+    Options { name: "several".into(), note: "of them".into(), ..Options::default() }
+}
+
+/// Content of section `name`.
+fn section<'a>(elf: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    use object::{Object, ObjectSection};
+    let file = object::File::parse(elf).expect("an ELF file");
+    Some(file.section_by_name(name)?.data().expect("in the file"))
+}
+
+#[test]
+fn each_target_is_what_a_build_for_it_alone_gives() {
+    let (wasm, options) = (wasm(FILTER), options());
+    let whole = compile_all(&wasm, &options, &Target::ALL).expect("compiles");
+    for (n, target) in Target::ALL.into_iter().enumerate() {
+        let alone = compile(&wasm, &Options { target, ..options.clone() }).expect("compiles").bytes;
+        let row = TARGETS.iter().find(|row| row.name == target.name()).expect("the ABI has it");
+        assert_eq!(compile_all(&wasm, &options, &[target]).expect("compiles"), alone);
+        if n == 0 {
+            assert!(fat::outer(&whole).expect("ours") == alone, "{}", row.name);
+            assert_eq!(section(&whole, row.section), None);
+        } else {
+            assert!(section(&whole, row.section).expect(row.section) == alone, "{}", row.name);
+        }
+    }
+    assert_eq!(compile_all(&wasm, &options, &Target::ALL).expect("compiles"), whole, "twice the same bytes");
+}
+
+#[test]
+fn the_order_in_which_targets_are_given_is_of_no_account() {
+    let (wasm, options) = (wasm(FILTER), options());
+    let one = compile_all(&wasm, &options, &[Target::X86_64, Target::Aarch64]).expect("compiles");
+    let other = compile_all(&wasm, &options, &[Target::Aarch64, Target::X86_64, Target::Aarch64]).expect("compiles");
+    assert_eq!(one, other);
+}
+
+#[test]
+fn targets_of_the_compiler_are_those_of_the_abi_in_its_order() {
+    let ours: Vec<_> = Target::ALL.iter().map(|t| (t.name(), t.machine())).collect();
+    let theirs = TARGETS.iter().map(|row| (row.name, row.machine)).filter(|row| ours.contains(row));
+    assert_eq!(theirs.collect::<Vec<_>>(), ours);
+}
+
+#[test]
+fn what_is_wrong_for_all_targets_is_said_of_none() {
+    let simd = wasm(r#"(module (func (export "xdp") (result i32) (drop (v128.const i64x2 0 0)) i32.const 2))"#);
+    for (wasm, part) in [(&b"\0asm"[..], "not a wasm file"), (&wasm("(module)"), "no export `xdp`"), (&simd, "v128")] {
+        let said = compile_all(wasm, &options(), &Target::ALL).expect_err("is refused").to_string();
+        assert!(said.contains(part) && !said.contains("for x86_64"), "{said}");
+    }
+}
+
+/// Locals that stay alive across a call are kept in the frame, whose limit is the same on all machines.
+#[test]
+fn what_is_wrong_for_one_target_names_it() {
+    let locals = 400;
+    let mut text = String::from(
+        r#"(module (import "xdp" "load64_le" (func $load (param i32) (result i64))) (func $f)
+      (func (export "xdp") (result i32)"#,
+    );
+    text.push_str(&"(local i64)".repeat(locals));
+    for n in 0..locals {
+        text.push_str(&format!("(local.set {n} (call $load (i32.const {n})))"));
+    }
+    text.push_str("(call $f) (i64.const 0)");
+    for n in 0..locals {
+        text.push_str(&format!("(i64.add (local.get {n}))"));
+    }
+    text.push_str("i32.wrap_i64))");
+    let error = compile_all(&wasm(&text), &options(), &Target::ALL).expect_err("is refused");
+    assert!(matches!(&error, CompileError::Target { target: "x86_64", .. }), "{error}");
+    assert_eq!(error.blame(), Blame::Limit);
+    assert!(error.to_string().starts_with("for x86_64: function `xdp`"), "{error}");
+    assert!(error.to_string().contains("`--target` leaves a target out"), "{error}");
+    let alone = compile_all(&wasm(&text), &options(), &[Target::X86_64]).expect_err("is refused");
+    assert!(matches!(alone, CompileError::FrameTooLarge { .. }), "{alone}");
+}
+
+#[test]
+fn no_target_gives_no_object() {
+    let error = compile_all(&wasm(FILTER), &options(), &[]).expect_err("is refused");
+    assert!(matches!(error, CompileError::Option { option: "target", .. }), "{error}");
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One packet that was never on a wire, through a loaded program as at its hook: on this CPU's instance, bottom
+ * halves disabled, counted. So it can be tried on every machine, wherever the program is attached.
+ */
+#include <linux/bottom_half.h>
+#include <linux/capability.h>
+#include <linux/if_ether.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include "run.h"
+
+/* Program @name under RCU, or NULL. */
+static struct wkc_filter *find(const char *name)
+{
+	u32 slot;
+
+	for (slot = 0; slot < WKC_SLOTS; slot++) {
+		struct wkc_filter *f = rcu_dereference(wkc_slots[slot]);
+
+		if (f && !strcmp(f->name, name))
+			return f;
+	}
+	return NULL;
+}
+
+/* RCU read side, bottom halves disabled. */
+static int run(struct wkc_packet_request *req, u8 *data, struct wkc_trap_record *rec, char *msg)
+{
+	struct wkc_packet packet = { .data = data, .len = req->len, .total_len = req->len, .verdicts = WKC_VERDICTS };
+	struct wkc_filter *f = find(req->name);
+	struct wkc_call call;
+	u64 start;
+
+	if (!f) {
+		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", req->name);
+		return -ENOENT;
+	}
+	if (!f->entry_xdp) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but judges no packet", req->name);
+		return -EOPNOTSUPP;
+	}
+	start = ktime_get_ns();
+	req->verdict = wkc_run(f, &packet, &call, &req->trap);
+	req->time_ns = ktime_get_ns() - start;
+	if (req->trap < WKC_TRAP_NESTED_ENTRY)
+		req->fuel_used = f->fuel - wkc_fuel_left(&call);
+	if (req->trap) {
+		wkc_trap_locate(f, req->trap < WKC_TRAP_BAD_VERDICT ? call.trap_site : 0, rec);
+		rec->code = req->trap;
+		rec->cpu = smp_processor_id();
+		rec->packet_len = req->len;
+		rec->time_ns = start;
+	}
+	return 0;
+}
+
+static int check(const struct wkc_packet_request *req, char *msg)
+{
+	if (req->pad || req->verdict || req->trap || req->fuel_used || req->time_ns) {
+		snprintf(msg, WKC_MSG_LEN, "a field for the answer is not zero");
+		return -EINVAL;
+	}
+	if (req->len < ETH_HLEN || req->len > WKC_MAX_PACKET_BYTES) {
+		snprintf(msg, WKC_MSG_LEN, "a packet has %d to %d bytes, this one %u", ETH_HLEN, WKC_MAX_PACKET_BYTES,
+			 req->len);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* What cannot be answered is found out before anything is done; the packet goes back as the filter left it. */
+static int judge(struct wkc_packet_request *req, u8 *data, void __user *arg, char *msg)
+{
+	void __user *packet = u64_to_user_ptr(req->packet), *record = u64_to_user_ptr(req->record);
+	struct wkc_trap_record rec = {};
+	int ret;
+
+	if (copy_from_user(data, packet, req->len) || copy_to_user(packet, data, req->len) ||
+	    (req->record && copy_to_user(record, &rec, sizeof(rec))) || copy_to_user(arg, req, sizeof(*req)))
+		return -EFAULT;
+	rcu_read_lock();
+	local_bh_disable();
+	ret = run(req, data, &rec, msg);
+	local_bh_enable();
+	rcu_read_unlock();
+	if (ret)
+		return ret;
+	if (copy_to_user(packet, data, req->len) ||
+	    (req->trap && req->record && copy_to_user(record, &rec, sizeof(rec))) || copy_to_user(arg, req, sizeof(*req)))
+		return -EFAULT;
+	return 0;
+}
+
+/* WKC_IOC_PACKET */
+int wkc_packet_request(void __user *arg)
+{
+	struct wkc_packet_request req;
+	char msg[WKC_MSG_LEN] = "";
+	u8 *data;
+	int ret;
+
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	req.name[sizeof(req.name) - 1] = 0;
+	ret = wkc_need(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", msg);
+	if (!ret)
+		ret = check(&req, msg);
+	if (ret)
+		return wkc_reply(ret, &req.text, msg);
+	data = kvmalloc(req.len, GFP_KERNEL);
+	if (!data)
+		return -ENOMEM;
+	ret = judge(&req, data, arg, msg);
+	kvfree(data);
+	return wkc_reply(ret, &req.text, msg);
+}

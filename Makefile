@@ -72,7 +72,7 @@ examples: setup-examples
 vm-programs: $(if $(CROSS),setup-cli-$(CROSS),cli)
 	@$(STEP) 'traffic and packets' $(CARGO) build --locked --release -p wasmkc-tests -p wkc-traffic --bins
 	@mkdir -p build/bin $(VM_BIN)
-	@install -C $(addprefix $(RELEASE)/wkc-,traffic packets control wat) build/bin
+	@install -C $(addprefix $(RELEASE)/wkc-,traffic packets control wat join) build/bin
 	@$(if $(CROSS),$(STEP) 'programs for $(CROSS)' scripts/cargo-for $(CROSS) build --locked --release \
 		-p wasmkc -p wkc-traffic -p wasmkc-tests $(addprefix --bin ,$(VM_PROGRAMS)))
 	@$(if $(CROSS),for name in $(VM_PROGRAMS); do \

@@ -2,7 +2,7 @@
 # Writes objects that a trusted key has signed and that are wrong all the same: NAME.kwo and, in the file `list`,
 # "NAME TEXT" a line, where TEXT is what the loader must say. Then flip-N.kwo, each with one bit of its tables changed.
 # usage: bad-objects.sh OUT UNSIGNED.kwo LARGER-UNSIGNED.kwo SIGN-FILE KEY CERT
-# UNSIGNED.kwo must import a helper.
+# UNSIGNED.kwo must import a helper; both are for the loader's machine alone. bad-targets.sh does several targets.
 set -eu
 out=$1 good=$2 larger=$3 sign_file=$4 key=$5 cert=$6
 mkdir -p "$out"
@@ -31,7 +31,7 @@ spoil() {
 # Offsets: Meta and ImportRow of abi/SPEC.md; e_machine and e_shoff of the ELF header.
 spoil other-abi-major .wkc.meta 8 '\002' 'built for another ABI version'
 spoil newer-abi-minor .wkc.meta 10 '\001' 'built for another ABI version'
-spoil for-another-machine file 18 '\026' 'the object has no code for this machine'
+spoil for-another-machine file 18 '\026' 'the object has no code for this machine, and no portable code'
 spoil metadata-for-another-machine .wkc.meta 12 '\026' 'the metadata names another machine than the ELF header'
 spoil other-effects .wkc.imports 4 '\177' 'log: the helper has other effects'
 spoil cheaper-helper .wkc.imports 16 '\001\0\0\0' 'charges less fuel for the helper'

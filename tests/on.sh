@@ -13,11 +13,12 @@ on() {
 	[ "$1" != armhf ] || cross=arm-linux-gnueabihf-
 }
 
-# unsigned WASM OBJECT --name NAME [--fuel N]: an object for the machine.
+# unsigned WASM OBJECT --name NAME [--fuel N] [--target TARGET]: an object, for all machines unless told otherwise, so
+# that the very same bytes run in every VM.
 unsigned() {
 	wasm=$1 object=$2
 	shift 2
-	$wasmkc build "$wasm" -o "$object" --target "$machine" "$@" >/dev/null
+	$wasmkc build "$wasm" -o "$object" "$@" >/dev/null
 }
 
 # signed KEY WASM OBJECT --name NAME [--fuel N]: the same, signed with KEY.key and KEY.crt.

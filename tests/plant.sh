@@ -16,7 +16,7 @@ trap 'rm -rf "$temporary"' EXIT
 # plant FILTER NAME BYTES: five bytes, in octal, in the place of `xor eax, 0x12345678` in FILTER.
 plant() {
 	build/bin/wkc-wat "tests/filters/faults/$1.wat" "$temporary/filter.wasm"
-	build/bin/wasmkc build "$temporary/filter.wasm" -o "$out/$2.kwo" --name "$2" >/dev/null
+	build/bin/wasmkc build "$temporary/filter.wasm" -o "$out/$2.kwo" --name "$2" --target "$machine" >/dev/null
 	at=$(LC_ALL=C grep -obUaP '\x35\x78\x56\x34\x12' "$out/$2.kwo" | head -n 1 | cut -d: -f1)
 	[ -n "$at" ] || { echo "plant: no place for $2 in the code of $1" >&2 && exit 1; }
 	# shellcheck disable=SC2059 # the format is the bytes

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fills build/scenarios, which the VM sees as /host: scenarios, traffic sender, keys, and every filter of
 # examples/ and tests/filters compiled, audited and signed; then the files that must be refused.
-# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets,wkc-control,wkc-wat}, build/examples/*.wasm and the kernel's sign-file.
+# Needs build/bin/{wasmkc,wkc-traffic,wkc-packets,wkc-control,wkc-wat,wkc-join}, build/examples/*.wasm and the kernel's sign-file.
 # usage: tests/prepare.sh SIGN_FILE [MACHINE KERNEL]      for another machine or kernel: build/scenarios-MACHINE-KERNEL
 set -eu
 cd "$(dirname "$0")/.."
@@ -81,7 +81,8 @@ awk 'BEGIN {
 	print ")"
 }' >"$temporary/many.wat"
 build/bin/wkc-wat "$temporary/many.wat" "$temporary/many.wasm"
-build "$temporary/many.wasm" many
+# Its names and their symbols are too much for one object with all targets.
+build "$temporary/many.wasm" many --target "$machine"
 # bound.sh's control: a loop with a hundred times the fuel.
 build "$out/endless-loop.wasm" long-loop --fuel 10000000
 for name in l4drop drop-port; do
@@ -104,9 +105,15 @@ length=$(stat -c %s "$out/openssl.p7s")
 	printf "\\0\\0\\002\\0\\0\\0\\0\\0$(printf '\\%03o\\%03o\\%03o\\%03o' $((length >> 24)) $((length >> 16 & 255)) $((length >> 8 & 255)) $((length & 255)))"
 	echo "~Module signature appended~"
 } >"$out/openssl.kwo"
-unsigned "$out/log-in-a-loop.wasm" "$temporary/small.kwo" --name small
-unsigned build/examples/l4drop.wasm "$temporary/larger.kwo" --name larger
+# What is spoiled in them must be what the VM's loader takes; the other machine's stands beside it.
+other=aarch64
+[ "$machine" = x86_64 ] || other=x86_64
+unsigned "$out/log-in-a-loop.wasm" "$temporary/small.kwo" --name small --target "$machine"
+unsigned build/examples/l4drop.wasm "$temporary/larger.kwo" --name larger --target "$machine"
+unsigned "$out/log-in-a-loop.wasm" "$temporary/other.kwo" --name small --target "$other"
 tests/bad-objects.sh "$out/bad" "$temporary/small.kwo" "$temporary/larger.kwo" "$sign_file" "$out/test.key" "$out/test.crt"
+tests/bad-targets.sh "$out/bad-targets" "$machine" "$temporary/small.kwo" "$other" "$temporary/other.kwo" "$sign_file" \
+	"$out/test.key" "$out/test.crt"
 cp "$wxwalk/wxwalk.ko" "$out"
 "${cross}objcopy" -R .BTF "$kmod/wasmkc.ko" "$out/no-btf.ko"
 cp "$kmod/wasmkc.ko" "$out/signed-module.ko"

@@ -102,3 +102,23 @@ fn no_target_gives_no_object() {
     let error = compile_all(&wasm(FILTER), &options(), &[]).expect_err("is refused");
     assert!(matches!(error, CompileError::Option { option: "target", .. }), "{error}");
 }
+
+/// Half of what an object may have, twice.
+#[test]
+fn what_is_too_large_for_all_targets_says_what_to_do() {
+    let half = wasmkc_abi::limits::MAX_OBJECT_BYTES as usize / 2;
+    let text = format!(
+        r#"(module (memory 65) (data (i32.const 0) "{}") (func (export "xdp") (result i32) i32.const 2))"#,
+        "x".repeat(half)
+    );
+    let (wasm, targets) = (wasm(&text), [Target::X86_64, Target::Aarch64]);
+    let error = compile_all(&wasm, &options(), &targets).expect_err("is refused");
+    assert!(matches!(error, CompileError::Limit { .. }), "{error}");
+    assert!(
+        error.to_string().starts_with("bytes of the object for 2 targets (`--target` gives it fewer): "),
+        "{error}"
+    );
+    for target in targets {
+        compile_all(&wasm, &options(), &[target]).expect("fits alone");
+    }
+}

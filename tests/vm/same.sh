@@ -16,7 +16,8 @@ same() {
 	[ "$1" = endless-recursion ] && sed -i 's/"fuel":[0-9]*,//' /tmp/here.json /tmp/kernel.json
 	diff /tmp/here.json /tmp/kernel.json >/tmp/differences
 	ok "$1: equal for every packet" sh -c "test \$(wc -l </tmp/here.json) -gt 1 && ! head -n 6 /tmp/differences | grep . && ! grep -v 'judged none' /tmp/kernel.log"
-	wasmkc inspect "/host/$1.kwo" --json >/tmp/inspect.json
+	wasmkc inspect "/host/$1.kwo" --extract "$(uname -m)" -o /tmp/part.kwo
+	wasmkc inspect /tmp/part.kwo --json >/tmp/inspect.json
 	wasmkc list --json >/tmp/list.json
 	equal "$1: the same code" "$(json text_sha256 /tmp/list.json)" "$(json text_sha256 /tmp/inspect.json)"
 	ok "$1: unload" wasmkc unload "$1"

@@ -17,7 +17,7 @@ use crate::{CompileError, Target, debug::Section, emit::Image};
 /// Writes the object.
 pub fn write(image: &Image, tables: &Tables, debug: &[Section]) -> Result<Vec<u8>, CompileError> {
     let bytes = elf::write(image, tables, debug)?;
-    check_size(&bytes)?;
+    check_size("bytes of the object".to_owned(), &bytes)?;
     Ok(bytes)
 }
 
@@ -28,10 +28,10 @@ pub fn join(parts: &[(Target, Vec<u8>)]) -> Result<Vec<u8>, CompileError> {
     let row = |target: Target| TARGETS.iter().find(|row| row.machine == target.machine());
     let named = inner.iter().map(|(target, bytes)| Some((row(*target)?.section, bytes.as_slice())));
     let bytes = named.collect::<Option<Vec<_>>>().and_then(|inner| fat::join(outer, &inner)).ok_or_else(internal)?;
-    check_size(&bytes)?;
+    check_size(format!("bytes of the object for {} targets (`--target` gives it fewer)", parts.len()), &bytes)?;
     Ok(bytes)
 }
 
-fn check_size(bytes: &[u8]) -> Result<(), CompileError> {
-    CompileError::check_limit("bytes of the object", bytes.len() as u64, MAX_OBJECT_BYTES.into())
+fn check_size(what: String, bytes: &[u8]) -> Result<(), CompileError> {
+    CompileError::check_limit(what, bytes.len() as u64, MAX_OBJECT_BYTES.into())
 }

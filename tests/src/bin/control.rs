@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::os::fd::AsFd;
 
+use wasmkc_abi::control::{LOAD_FORCE_PORTABLE, Load};
 use wasmkc_abi::limits::{FUEL_CALL_MAX, MAX_EXPORT_NAME, MAX_EXPORTS, STACK_CALL, STACK_CALL_MAX};
 use wasmkc_kernel::bpf::{load_stub, module_btf, test_run};
 use wasmkc_kernel::device::{Called, Device, Refused, text};
@@ -122,6 +123,10 @@ fn refusals(tap: &mut Tap) -> Result<(), Box<dyn Error>> {
     tap.refused("no name", call(&device, "math", "", &[]), errno::EINVAL, "name");
     let long = "n".repeat(MAX_EXPORT_NAME as usize + 1);
     tap.refused("a name too long", call(&device, "math", &long, &[]), errno::EINVAL, "name");
+    let object = std::fs::read("/host/pass.kwo")?;
+    let flagged = |flags| device.load(&object, "flagged", Load { flags, ..Load::default() });
+    tap.refused("a flag that LOAD does not have", flagged(1 << 31), errno::EINVAL, "flag 0x80000000");
+    tap.refused("the same beside one that it has", flagged(1 << 5 | LOAD_FORCE_PORTABLE), errno::EINVAL, "flag 0x20");
     tap.ok("no memory was taken", device.info().is_ok_and(|info| info.memory_used == used));
     tap.ok("unload goes, the device still open", device.unload("math").is_ok());
     Ok(())

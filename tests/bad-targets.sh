@@ -46,7 +46,7 @@ signed list bytecode-of-another-width "$portable: not an ELF64 little-endian" "$
 copy "$temporary/bytecode" && put "$temporary/part" 5 '\002'
 signed list bytecode-of-another-byte-order "$portable: not an ELF64 little-endian" "$ours" $portable="$temporary/part"
 copy "$temporary/bytecode" && put "$temporary/part" "$meta + 14" '\057'
-signed forced bytecode-of-another-version 'the portable code is of another version of the bytecode' "$ours" $portable="$temporary/part"
+signed forced bytecode-of-another-version 'bytecode of another version, width or byte order' "$ours" $portable="$temporary/part"
 signed forced no-portable-code 'the object has no portable code, which was asked for' "$ours" "$inner=$theirs"
 copy "$theirs" && put "$temporary/part" 1 'e'
 signed list other-target-is-no-elf "$inner: not an ELF64 little-endian" "$ours" "$inner=$temporary/part"

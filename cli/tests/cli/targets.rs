@@ -186,10 +186,7 @@ fn bytecode_of_another_width_byte_order_or_version_is_refused_by_the_audit() {
     bytecode[meta + 14] = 47;
     folder.write("x.kwo", fat::join(&outer, &[(".wkc.target.portable", &bytecode)]).expect("is joined"));
     let said = stderr(&folder.wasmkc(&["inspect", "x.kwo"]).assert().code(1));
-    assert!(
-        said.contains("the code for portable: .wkc.meta: bytecode: the portable code is of another version"),
-        "{said}"
-    );
+    assert!(said.contains("the code for portable: .wkc.meta: bytecode: bytecode of another version"), "{said}");
     folder.wasmkc(&["audit", "x.kwo"]).assert().code(1);
 }
 

@@ -115,6 +115,15 @@ pub enum Author {
     Trusted,
 }
 
+/// What runs a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// This machine's processor
+    Native,
+    /// The loader's interpreter, as on machines without native code
+    Portable,
+}
+
 /// Pages of a size like "512K" or "4M".
 fn pages(text: &str) -> Result<u32, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -265,6 +274,9 @@ pub struct Run {
     /// For a WebAssembly filter, as with `build`
     #[arg(long, value_name = "WHO")]
     pub author: Option<Author>,
+    /// For a WebAssembly filter: what runs it
+    #[arg(long, value_name = "ENGINE", default_value = "native", conflicts_with = "loaded")]
+    pub engine: Engine,
     /// Print the summary only
     #[arg(long)]
     pub summary: bool,

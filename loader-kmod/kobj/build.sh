@@ -58,6 +58,9 @@ strange=$("$nm" -g --defined-only "$out/wkc_core.tmp.o" | awk '{ print $NF }' | 
 "$ld" -m "$emulation" -r --gc-sections $undefined -o "$out/wkc_core.parts.o" "$out/target/$target/release/libwasmkc_kobj.a"
 "$objdump" -r "$out/wkc_core.parts.o" >"$out/wkc_core.relocs"
 grep -q wkc_core_interpret "$out/wkc_core.relocs" || { echo "$0: no relocations of the core" >&2; exit 1; }
+# What finds nothing has to be able to find something.
+printf 'RELOCATION RECORDS FOR [.text.f]:\n0 R_PLT32 wkc_plat_panic\n' | awk -f panics.awk | grep -q '^f calls wkc_plat_panic$' ||
+	{ echo "$0: the panic scan does not find a panic" >&2; exit 1; }
 strange=$(awk -f panics.awk "$out/wkc_core.relocs")
 [ -z "$strange" ] || { echo "$0: the core can panic: $strange" >&2; exit 1; }
 mv "$out/wkc_core.tmp.o" "$out/wkc_core.o"

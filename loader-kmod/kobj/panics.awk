@@ -23,6 +23,8 @@ function bare(name) {
 	return name
 }
 
+BEGIN { count = 0 }
+
 /^RELOCATION RECORDS FOR \[/ {
 	section = $4
 	gsub(/[\[\]:]/, "", section)

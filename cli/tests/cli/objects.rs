@@ -228,6 +228,38 @@ fn inspect_shows_tables_and_signer() {
 }
 
 #[test]
+fn portable_code_gives_each_packet_the_same_verdict_for_the_same_fuel() {
+    let folder = folder();
+    packets(&folder, "in.pcap", &[&[2, 7], &[1], &[], &[9], &[3; 1500], &[4]]);
+    let run = |engine| {
+        let command = ["run", "a.wasm", "--engine", engine, "--pcap", "in.pcap", "--json"];
+        let said = stdout(&folder.wasmkc(&command).assert().success());
+        let mut lines: Vec<Value> =
+            said.lines().map(|l| serde_json::from_str(l).expect("a JSON value a line")).collect();
+        assert_eq!(lines.len(), 7, "{said}");
+        // the place of a trap has an offset in the code, too
+        lines.iter_mut().for_each(|line| drop(line.as_object_mut().map(|line| line.remove("site"))));
+        lines
+    };
+    assert_eq!(run("portable"), run("native"));
+    sign(&folder, "a.kwo", "ours");
+    let command = ["run", "a.kwo", "--cert", "ours.crt", "--engine", "portable", "--pcap", "in.pcap"];
+    let said = stderr(&folder.wasmkc(&command).assert().code(2));
+    assert!(said.contains("`--engine` is for WebAssembly"), "{said}");
+}
+
+#[test]
+fn what_the_audit_does_not_judge_is_not_written() {
+    let folder = folder();
+    fails(
+        &folder,
+        &["build", "a.wasm", "-o", "p.kwo", "--target", "portable"],
+        "the audit does not judge code for `portable`",
+    );
+    assert!(!folder.path("p.kwo").exists());
+}
+
+#[test]
 fn run_gives_each_packet_its_verdict() {
     let folder = folder();
     sign(&folder, "a.kwo", "ours");

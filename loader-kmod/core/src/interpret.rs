@@ -57,13 +57,18 @@ impl core::fmt::Debug for Machine {
 }
 
 impl Machine {
-    /// A machine with the largest stack that a run is ever granted.
+    /// A machine with the largest stack that a run is ever granted, zeroed: what was in that memory is nobody's to see.
     ///
     /// # Errors
     /// [`Code::NoMemory`].
     pub fn new() -> Result<Self, Error> {
         let mut vm = Vm::with_stack(STACK_CALL_MAX as usize).map_err(|_| Error::of(Code::NoMemory))?;
         let top = vm.state_mut()[XReg::sp].get_u64();
+        let Some(lowest) = pointer(top.saturating_sub(STACK_CALL_MAX.into())) else {
+            return Err(Error::of(Code::NoMemory));
+        };
+        // SAFETY: the stack that was just made, of at least so many bytes below its top, which nobody else knows of.
+        unsafe { ptr::write_bytes(lowest.as_ptr(), 0, STACK_CALL_MAX as usize) };
         Ok(Self { vm, top })
     }
 

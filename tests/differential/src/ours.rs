@@ -2,13 +2,13 @@
 
 use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::TrapCode;
-use wasmkc_compiler::{Blame, CompileError, Options, compile};
+use wasmkc_compiler::{Blame, CompileError, Options, Target, compile};
 use wasmkc_host::{CallError, Grant, Instance, Program, StartError};
 
 use crate::plan::Plan;
 use crate::{End, Engine, Export, Global};
 
-/// Far beyond what a module that ends within its steps needs. The stack is that of the thread.
+/// Far beyond what a module that ends within its steps needs. The stack is that of the thread; bytecode has its own.
 const GRANT: Grant = Grant { fuel: 2_000_000_000, stack: 16 << 20 };
 
 /// An instance.
@@ -50,7 +50,8 @@ fn reason(error: &CompileError) -> String {
 
 /// The object of `wasm`.
 fn object(wasm: &[u8], plan: &Plan) -> Result<Vec<u8>, NoInstance> {
-    let options = Options { author_trusted: plan.trusted, ..Options::default() };
+    let target = if plan.portable { Target::Portable } else { Target::default() };
+    let options = Options { author_trusted: plan.trusted, target, ..Options::default() };
     let compiled = || match std::panic::catch_unwind(|| compile(wasm, &options)) {
         Ok(result) => result.map_err(|e| match e {
             CompileError::SegmentOutOfBounds { kind: "data", .. } => NoInstance::WouldTrap("memory-out-of-bounds"),

@@ -61,6 +61,9 @@ pub struct Plan {
     pub twice: bool,
     /// Whether wasmtime optimises.
     pub wasmtime_optimises: bool,
+    /// Whether our side runs it as bytecode.
+    #[serde(default)]
+    pub portable: bool,
 }
 
 impl Default for Plan {
@@ -81,6 +84,7 @@ impl Default for Plan {
             trusted: false,
             twice: true,
             wasmtime_optimises: false,
+            portable: false,
         }
     }
 }
@@ -107,6 +111,7 @@ impl Plan {
             trusted: rng.u8(..3) == 0,
             twice: rng.u8(..16) == 0,
             wasmtime_optimises: rng.bool(),
+            portable: rng.u8(..4) == 0,
         }
     }
 

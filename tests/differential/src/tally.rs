@@ -57,6 +57,8 @@ pub struct Tally {
     pub trusted: u64,
     /// Modules compiled twice, with the same bytes.
     pub twice: u64,
+    /// Modules run as bytecode.
+    pub portable: u64,
     /// What differs.
     pub differences: Vec<Found>,
 }
@@ -75,6 +77,7 @@ impl Tally {
         }
         self.trusted += u64::from(plan.trusted);
         self.twice += u64::from(plan.twice);
+        self.portable += u64::from(plan.portable);
         self.no_instance += u64::from(outcome.no_instance.is_some());
         self.alive += u64::from(outcome.returned > 0);
         if let Some(why) = &outcome.gave_up {
@@ -102,6 +105,7 @@ impl Tally {
         self.returned += other.returned;
         self.trusted += other.trusted;
         self.twice += other.twice;
+        self.portable += other.portable;
         add(&mut self.reasons, other.reasons);
         add(&mut self.gave_up, other.gave_up);
         add(&mut self.traps, other.traps);
@@ -150,7 +154,7 @@ impl fmt::Display for Tally {
         for (why, count) in &self.gave_up {
             writeln!(f, "gave up  {count:>8}  {why}")?;
         }
-        writeln!(f, "without masks {}, compiled twice {}", self.trusted, self.twice)?;
+        writeln!(f, "without masks {}, compiled twice {}, bytecode {}", self.trusted, self.twice, self.portable)?;
         for found in &self.differences {
             writeln!(f, "seed {} after {} s: {} ({})", found.seed, found.after, found.what, found.file)?;
         }

@@ -1,7 +1,7 @@
 //! The filter in this process: the loader's core, linker and machine code, without root and without the kernel.
 
 use super::engine::{Engine, Judgement};
-use crate::args::{Author, Run};
+use crate::args::{Author, Engine as RunBy, Run};
 use crate::commands::build::{self, MAX_WASM};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -81,6 +81,9 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
     if args.author.is_some() {
         return Err(Error::usage(format_args!("`--author` is for WebAssembly, but {name} is an object")));
     }
+    if args.engine != RunBy::Native {
+        return Err(Error::usage(format_args!("`--engine` is for WebAssembly, but {name} is an object")));
+    }
     if args.certs.is_empty() {
         return Err(Error::usage(format_args!("an object runs only if its signature is good: who signed {name}?"))
             .help("give the signer's certificate with `--cert CERT`, or run the .wasm, which is compiled here"));
@@ -101,8 +104,11 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
 }
 
 fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
-    let target =
-        Target::by_machine(MACHINE).ok_or_else(|| Error::new("the compiler makes no code for this machine"))?;
+    let target = match args.engine {
+        RunBy::Native => Target::by_machine(MACHINE),
+        RunBy::Portable => Some(Target::Portable),
+    };
+    let target = target.ok_or_else(|| Error::new("the compiler makes no code for this machine"))?;
     let options = wasmkc_compiler::Options {
         target,
         author_trusted: args.author == Some(Author::Trusted),

@@ -89,11 +89,13 @@ scenarios: setup build vm-programs
 	@$(STEP) 'kernel module with a key' $(KMOD_FOR_VM) O=$(abspath build/kmod-keys$(ON_SUFFIX)) \
 		KEYS=$(abspath $(SCENARIOS)/test.crt)
 
-# The official suite on the host and in the kernel; build/spec.xml and build/spec-kernel.xml are the reports as JUnit XML.
+# The official suite on the host, natively and in bytecode, and in the kernel; build/spec.xml, spec-bytecode.xml and
+# spec-kernel.xml are the reports as JUnit XML.
 spec: setup kmod cli
 	@$(STEP) 'wkc-spec' $(CARGO) build --locked --release -p wasmkc-tests --bin wkc-spec
 	@install -C $(RELEASE)/wkc-spec build/bin
 	@$(STEP) 'official suite on the host' build/bin/wkc-spec --junit build/spec.xml
+	@$(STEP) 'official suite in bytecode' build/bin/wkc-spec --engine bytecode --junit build/spec-bytecode.xml
 	@$(STEP) 'official suite in the kernel' tests/spec.sh
 
 # One process for each processor; modules that differ are kept in build/fuzz.

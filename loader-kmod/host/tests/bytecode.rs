@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 //! All tests of compiled code once more in bytecode (`here/mod.rs` compiles it for this file), and what is particular
 //! to the interpreter.
-#![allow(missing_docs)]
+// Each of these files is a test of its own elsewhere, with modules of its own.
+#![allow(missing_docs, clippy::duplicate_mod)]
 
 #[path = "calls.rs"]
 mod calls;

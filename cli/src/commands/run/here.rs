@@ -1,7 +1,7 @@
 //! The filter in this process: the loader's core, linker and machine code, without root and without the kernel.
 
 use super::engine::{Engine, Judgement};
-use crate::args::{Author, Engine, Run};
+use crate::args::{Author, Engine as RunBy, Run};
 use crate::commands::build::{self, MAX_WASM};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -81,7 +81,7 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
     if args.author.is_some() {
         return Err(Error::usage(format_args!("`--author` is for WebAssembly, but {name} is an object")));
     }
-    if args.engine != Engine::Native {
+    if args.engine != RunBy::Native {
         return Err(Error::usage(format_args!("`--engine` is for WebAssembly, but {name} is an object")));
     }
     if args.certs.is_empty() {
@@ -105,8 +105,8 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
 
 fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
     let target = match args.engine {
-        Engine::Native => Target::by_machine(MACHINE),
-        Engine::Portable => Some(Target::Portable),
+        RunBy::Native => Target::by_machine(MACHINE),
+        RunBy::Portable => Some(Target::Portable),
     };
     let target = target.ok_or_else(|| Error::new("the compiler makes no code for this machine"))?;
     let options = wasmkc_compiler::Options {

@@ -71,9 +71,7 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(&module, &image, &lines, options)?;
     let debug = debug::sections(&image, &tables.names, &options.name, &lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
-    if options.target.is_audited() {
-        audit(&bytes)?;
-    }
+    audit(&bytes)?;
     Ok(Object { report: report(&module, &image, &tables, options), bytes })
 }
 

@@ -19,7 +19,7 @@
 pub struct Call {
     /// Address of the [`Instance`].
     pub instance: u64,
-    /// Trampoline's stack pointer, for the trap exit, written by the trampoline only; bytecode's own to keep a value in.
+    /// Trampoline's stack pointer, for the trap exit. Written by the trampoline only.
     pub saved_sp: u64,
     /// Lowest stack pointer that a prologue accepts; for bytecode the bytes of the interpreter's stack that the
     /// run may take.

@@ -67,9 +67,7 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
     let object = compile(&module, &Lines::read(&module), options)?;
-    if options.target.is_audited() {
-        audit(&object.bytes)?;
-    }
+    audit(&object.bytes)?;
     Ok(object)
 }
 
@@ -88,11 +86,7 @@ pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec
         parts.push((target, object.map_err(|error| error.of_target(target, targets))?.bytes));
     }
     let bytes = object::join(&parts)?;
-    if parts.iter().all(|(target, _)| target.is_audited()) {
-        audit(&bytes)?;
-    } else {
-        parts.iter().filter(|(target, _)| target.is_audited()).try_for_each(|(_, part)| audit(part))?;
-    }
+    audit(&bytes)?;
     Ok(bytes)
 }
 

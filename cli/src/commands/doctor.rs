@@ -244,9 +244,11 @@ fn of_info(info: &Info) -> Vec<Check> {
             id => match bpf::module_btf(MODULE) {
                 Ok(Some(_)) => ok("hooks", format!("native and generic XDP by function {id}, ingress")),
                 // The kernel drops the types of a module that was built for another one, and loads it all the same.
-                Ok(None) => {
-                    fail("hooks", "ingress; the kernel refused the module's BTF", "build the module for this very kernel")
-                }
+                Ok(None) => fail(
+                    "hooks",
+                    "ingress; the kernel refused the module's BTF",
+                    "build the module for this very kernel",
+                ),
                 Err(e) => fail("hooks", format!("the kernel does not say: {e}"), "run this as root"),
             },
         },

@@ -34,7 +34,7 @@ pub enum Flow {
     CallSymbol(String),
     /// To the caller.
     Return,
-    /// Nowhere: wkc_trap, ud2, udf.
+    /// Nowhere: wkc_trap, ud2, udf, trap.
     End,
 }
 
@@ -152,7 +152,8 @@ pub fn descend<'f>(image: &Image<'_>, function: &'f Function, findings: &mut Vec
             broken(f);
             if matches!(i.control(), Control::Jump(_)) { Flow::End } else { Flow::Next }
         });
-        let traps = matches!(reloc, Some(Target::Symbol(s)) if s == SYMBOL_TRAP);
+        let traps =
+            matches!(reloc, Some(Target::Symbol(s)) if s == SYMBOL_TRAP) || i.control() == Control::Symbol(SYMBOL_TRAP);
         body.steps.insert(at, Step { instruction: i, flow, traps, constant });
         if traps && let Some(f) = mark_guard(image, &mut body, &i) {
             findings.push(f);
@@ -193,6 +194,7 @@ fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>
         Control::Return => return Ok(Flow::Return),
         Control::Other(how) => return Err((Rule::NotAllowed, format!("control goes by {how}"))),
         Control::Call(to) => return call(image, to, reloc),
+        Control::Symbol(name) => return symbol(image, name),
         Control::Jump(to) | Control::Branch(to) => to,
     };
     match reloc {
@@ -214,15 +216,20 @@ fn flow(image: &Image<'_>, f: &Function, i: &Instruction, reloc: Option<&Target>
 /// The same for a call.
 fn call(image: &Image<'_>, to: u64, reloc: Option<&Target>) -> Result<Flow, Broken> {
     match reloc {
-        Some(Target::Symbol(s)) if s == SYMBOL_RET => Err((Rule::SymbolUse, format!("{s} is called"))),
-        Some(Target::Symbol(s)) if s == SYMBOL_TRAP => Ok(Flow::End),
-        Some(Target::Symbol(s)) if RUNTIME_SYMBOLS.contains(&s.as_str()) || image.helpers.contains(&s.as_str()) => {
-            Ok(Flow::CallSymbol(s.clone()))
-        }
-        Some(Target::Symbol(s)) => Err((Rule::UndeclaredHelper, format!("{s} is not imported"))),
+        Some(Target::Symbol(s)) => symbol(image, s),
         _ if image.is_function_start(to) => Ok(Flow::Call(to as u32)),
         _ if to < image.text.len() as u64 => Err((Rule::UnknownCall, format!(".text+{to:#x} starts no function"))),
         _ => Err((Rule::UnknownCall, format!("{to:#x} lies outside .text and has no relocation"))),
+    }
+}
+
+/// The same for a call of the loader.
+fn symbol(image: &Image<'_>, name: &str) -> Result<Flow, Broken> {
+    match name {
+        SYMBOL_RET => Err((Rule::SymbolUse, format!("{name} is called"))),
+        SYMBOL_TRAP => Ok(Flow::End),
+        _ if RUNTIME_SYMBOLS.contains(&name) || image.helpers.contains(&name) => Ok(Flow::CallSymbol(name.to_owned())),
+        _ => Err((Rule::UndeclaredHelper, format!("{name} is not imported"))),
     }
 }
 

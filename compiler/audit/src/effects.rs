@@ -53,6 +53,8 @@ pub enum Value {
     Difference(Operand, Operand),
     /// The bits that both have.
     And(Operand, Operand),
+    /// The smaller of both, without signs.
+    Least(Operand, Operand),
     /// The bits that one of both has.
     Xor(Operand, Operand),
     /// One of both.
@@ -178,6 +180,8 @@ pub enum Control {
     Branch(u64),
     /// There, and back behind it.
     Call(u64),
+    /// To a function of the loader, and back behind it.
+    Symbol(&'static str),
     /// To the caller.
     Return,
     /// Nowhere: the CPU stops it.

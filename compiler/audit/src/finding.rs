@@ -31,7 +31,7 @@ rules! {
     /// The file cannot be read as an object at all.
     Malformed = "malformed-object", "the file is not an object that the audit can read";
     /// The object is for a machine that this audit cannot judge.
-    Machine = "unsupported-machine", "the audit knows x86_64 and aarch64, so this code cannot be vouched for";
+    Machine = "unsupported-machine", "the audit knows x86_64, aarch64 and one bytecode, of 64 bits and little-endian, so this code cannot be vouched for";
     /// An inner object that is none, or not what its section's name says.
     InnerObject = "inner-object", "an inner object must be the whole, unsigned object for the target that its section names, the only one for it, and the same filter as the outer one";
     /// Some section is writable and executable.
@@ -41,14 +41,14 @@ rules! {
     /// `.wkc.funcs` does not describe `.text`.
     FunctionTable = "function-table", "functions must be ascending, inside .text and must not overlap";
     /// An entry point of the meta record is no function.
-    Entry = "entry-point", "an entry point must be the start of a function that begins with endbr64 or bti c";
+    Entry = "entry-point", "an entry point must be the start of a function, which begins with endbr64 or bti c, but in bytecode";
     /// A byte between functions that some CPU could run.
-    Padding = "padding", "bytes between functions must be int3 (0xcc), on aarch64 udf (0)";
+    Padding = "padding", "bytes between functions must be int3 (0xcc), on aarch64 udf (0), in bytecode 0";
     /// Bytes in a function that no path from its start reaches.
     Unreached = "unreached-bytes", "every byte of a function must belong to an instruction reached from its start";
     /// Bytes that decode to no instruction inside the function.
     Undecodable = "undecodable", "the bytes form no instruction that ends inside the function";
-    /// SSE, AVX, x87, MMX; NEON, SVE, SME.
+    /// SSE, AVX, x87, MMX; NEON, SVE, SME; what bytecode has of f and v registers.
     FloatOrSimd = "float-or-simd", "floating-point and vector registers belong to user space while the kernel runs";
     /// Privileged instruction.
     Privileged = "privileged-instruction", "a filter must not touch the machine's state";
@@ -70,9 +70,9 @@ rules! {
     NotAllowed = "instruction-not-allowed", "the instruction is not on the list of those that the compiler may use";
     /// `ret` of any kind; on aarch64 of another kind than through x30.
     BareReturn = "bare-return", "a return must be a jump to wkc_ret, which honours the CPU's mitigations, on aarch64 a ret through x30";
-    /// `jmp reg` or `jmp [mem]`; `br`.
+    /// `jmp reg` or `jmp [mem]`; `br`; `xjump` and `br_table32`.
     IndirectJump = "indirect-jump", "jumps must be direct: an indirect one can be steered";
-    /// `call reg` or `call [mem]`; `blr`.
+    /// `call reg` or `call [mem]`; `blr`; `call_indirect`.
     IndirectCall = "indirect-call", "calls must be direct: an indirect one can be steered";
     /// Far jump, call or return.
     FarTransfer = "far-transfer", "far transfers change the code segment";
@@ -91,25 +91,25 @@ rules! {
     /// Control runs past the function's last byte.
     RunsOff = "runs-off-the-end", "the function's last path must end in a return, a jump or a trap";
     /// A relocation that is not one of the allowed kinds at an allowed place.
-    Relocation = "relocation", "only PLT32 in a call or jump and PC32 against .rodata in a memory operand are allowed, on aarch64 CALL26 in bl, and ADR_PREL_PG_HI21 and ADD_ABS_LO12_NC in adrp and add against .rodata";
+    Relocation = "relocation", "only PLT32 in a call or jump and PC32 against .rodata in a memory operand are allowed, on aarch64 CALL26 in bl, and ADR_PREL_PG_HI21 and ADD_ABS_LO12_NC in adrp and add against .rodata; bytecode has none";
     /// An address relative to the instruction: a constant outside `.rodata`, or written to.
     RipMemory = "rip-memory", "what is named relative to the instruction must be relocated, inside .rodata, and only read";
     /// A memory operand without a base register.
     AbsoluteMemory = "absolute-memory", "a memory operand must have a base register";
     /// The function does not begin with its frame, changes its frame pointer later, or leaves with it in place.
-    Frame = "frame", "a function begins with push rbp; mov rbp, rsp or stp x29, x30, [sp, #-16]!; mov x29, sp, is not re-entered there and leaves these registers alone, but where it ends its frame right before it leaves";
+    Frame = "frame", "a function begins with push rbp; mov rbp, rsp or stp x29, x30, [sp, #-16]!; mov x29, sp or push_frame, is not re-entered there and leaves these registers alone, but where it ends its frame right before it leaves";
     /// The stack pointer changed in an unusual way, or to different depths on two paths.
-    StackPointer = "stack-pointer", "the stack pointer changes by push, pop, add and sub of constants only, to one depth on all paths; but where the frame ends, right before a jump to a function or, on aarch64, a return";
+    StackPointer = "stack-pointer", "the stack pointer changes by push, pop, add and sub of constants only, to one depth on all paths; but where the frame ends, right before a jump to a function or a return; in bytecode where it begins and ends only";
     /// An access through the stack or frame pointer outside the function's own frame.
     StackAccess = "stack-access", "an access through the stack or frame pointer must stay in the frame and off the return address";
     /// No stack check before a call or return.
-    StackCheck = "stack-check", "a function must compare the stack pointer with the call block's limit before it calls or returns";
-    /// A division that may fault; on aarch64 none does.
+    StackCheck = "stack-check", "a function must compare the stack pointer with the call block's limit before it calls or returns; bytecode is compared by what runs it";
+    /// A division that may fault; on aarch64 and in bytecode none does.
     Division = "division", "a divisor must be known not to be zero, and the quotient to fit";
-    /// ud2 or udf that control may reach.
-    ReachedFault = "reached-fault", "ud2 and udf may only stand where control never comes";
+    /// ud2, udf or trap that control may reach.
+    ReachedFault = "reached-fault", "ud2, udf and trap may only stand where control never comes";
     /// Another cause than the row's.
-    TrapCode = "trap-code", "wkc_trap must get a constant as its second argument, the code of its row";
+    TrapCode = "trap-code", "wkc_trap must get a constant as its second argument, the code of its row; where bytecode takes stack the row says stack-overflow";
     /// endbr64 or bti anywhere but at an entry.
     LandingPad = "landing-pad", "the bytes of endbr64, on aarch64 of bti, may stand at the start of entry points only";
     /// A helper where it may not run.
@@ -118,8 +118,8 @@ rules! {
     TooLarge = "too-large", "the ABI's limits hold for every object";
     /// The audit would take too long.
     TooComplex = "too-complex", "code whose paths take too long to follow is not vouched for";
-    /// A call to `wkc_trap` without its row, or a row without its call.
-    TrapSite = "trap-site", "calls to wkc_trap and rows of .wkc.traps must match one to one";
+    /// A call to `wkc_trap` or a taking of stack in bytecode without its row, or a row without either.
+    TrapSite = "trap-site", "calls to wkc_trap, in bytecode what takes stack as well, and rows of .wkc.traps must match one to one";
     /// A loop that charges nothing.
     FuelFreeCycle = "fuel-free-cycle", "every way around a loop must pass a charge and its check";
     /// A call or return that some way reaches without a charge.
@@ -139,7 +139,7 @@ rules! {
     /// A callee or symbol that does not get the call block.
     CallArgument = "call-argument", "functions, helpers and wkc_trap must get the call block's address as their first argument";
     /// A callee-saved register that is not given back.
-    CalleeSaved = "callee-saved", "rbx and r12 to r15, on aarch64 x19 to x28, must be given back as they were";
+    CalleeSaved = "callee-saved", "rbx and r12 to r15, on aarch64 x19 to x28, in bytecode x16 to x29, must be given back as they were";
 }
 
 /// Behind so many findings nothing further is looked at.
@@ -161,7 +161,7 @@ pub struct Finding {
     pub function: Option<String>,
     /// Offset in `.text`, where it is about code.
     pub offset: Option<u32>,
-    /// The instruction, where it is about one: in Intel syntax, or its name and word.
+    /// The instruction, where it is about one: in Intel syntax, or its name and word or fields.
     pub instruction: Option<String>,
     /// What exactly was found.
     pub detail: String,

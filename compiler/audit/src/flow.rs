@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::compare::{Edge, refine};
 use crate::descent::{Body, Flow, Step};
 use crate::finding::Rule;
-use crate::machine::Machine;
+use crate::machine::{Machine, Prologue};
 use crate::state::{Flags, State};
 use crate::transfer;
 
@@ -62,9 +62,11 @@ struct Explorer<'b> {
     looks: usize,
 }
 
-/// Follows `body` from `start`, which is behind its prologue, and looks at it when all is known.
-/// `None` if that takes too long.
-pub fn explore(machine: Machine, body: &Body<'_>, start: u32, look: &mut dyn Look) -> Option<Graph> {
+/// Follows `body` from behind its prologue and looks at it when all is known. `None` if that takes too long.
+pub fn explore(machine: Machine, body: &Body<'_>, prologue: &Prologue, look: &mut dyn Look) -> Option<Graph> {
+    let start = prologue.end;
+    let mut entry = State::entry(machine);
+    transfer::apply(&mut entry, &prologue.effects).ok()?;
     let mut ways: BTreeMap<u32, u32> = BTreeMap::from([(start, 2)]);
     for (at, step) in &body.steps {
         if matches!(step.flow, Flow::Branch(_) | Flow::Jump(_)) {
@@ -86,7 +88,7 @@ pub fn explore(machine: Machine, body: &Body<'_>, start: u32, look: &mut dyn Loo
         leaders: ways.into_keys().collect(),
         looks: body.steps.len().saturating_mul(MAX_LOOKS).saturating_add(FREE_LOOKS),
     };
-    let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, State::entry(machine).settled())]);
+    let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, entry.settled())]);
     let mut queue: BTreeSet<u32> = BTreeSet::from([start]);
     let mut places = 0_usize;
     while let Some(at) = queue.pop_first() {

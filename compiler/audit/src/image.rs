@@ -10,8 +10,8 @@ use object::{Endianness, Object as _, ObjectSection as _, elf};
 use wasmkc_abi::helper::{CONTEXT_CALL, CONTEXT_INIT, CONTEXT_XDP, Helper};
 use wasmkc_abi::limits::{MAX_EXPORTS, MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_TEXT_BYTES, MAX_TRAP_SITES};
 use wasmkc_abi::object::{
-    BYTECODE_VERSION, EM_AARCH64, EM_NONE, EM_X86_64, ExportRow, FuncRow, ImportRow, MAGIC, Meta, NONE,
-    SECTION_EXPORTS, SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TARGETS, TrapRow,
+    BYTECODE_VERSION, EM_AARCH64, EM_NONE, EM_X86_64, ExportRow, FuncRow, ImportRow, MACHINE_PORTABLE, MAGIC, Meta,
+    NONE, SECTION_EXPORTS, SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
 };
 
 use crate::finding::{Finding, Rule};
@@ -40,6 +40,9 @@ pub struct Entry {
     /// `CONTEXT_*` bit in which it runs.
     pub context: u32,
 }
+
+/// What the size of `.text` of bytecode is a multiple of, so that `.rodata` stands right behind it.
+const ALIGN: usize = 16;
 
 /// Longest name that is kept of a function.
 const MAX_NAME: usize = 256;
@@ -75,9 +78,12 @@ impl<'a> Image<'a> {
             return Err(vec![Finding::object(Rule::TooLarge, format!("{} bytes of {MAX_OBJECT_BYTES}", object.len()))]);
         }
         let malformed = |e: object::Error| vec![Finding::object(Rule::Malformed, e.to_string())];
+        if let Some(form) = other_form(object) {
+            return Err(vec![Finding::object(Rule::Machine, form)]);
+        }
         let elf = Elf::parse(object).map_err(malformed)?;
         let number = elf.elf_header().e_machine(elf.endian());
-        let Some(machine) = machine(number).filter(|_| elf.is_little_endian()) else {
+        let Some(machine) = machine(number) else {
             return Err(vec![Finding::object(Rule::Machine, format!("e_machine is {number}"))]);
         };
         let mut findings = Vec::new();
@@ -87,7 +93,11 @@ impl<'a> Image<'a> {
         let rodata = section(&elf, ".rodata").unwrap_or_default();
         let strings = section(&elf, SECTION_STRINGS).unwrap_or_default();
         let meta = section(&elf, SECTION_META).map_err(|f| vec![f])?;
-        let mut entries = entries(meta, number, &mut findings);
+        let mut entries = entries(meta, machine, &mut findings);
+        if machine == Machine::Portable && !text.len().is_multiple_of(ALIGN) {
+            let detail = format!(".text has {} bytes, and .rodata must stand behind a multiple of {ALIGN}", text.len());
+            findings.push(Finding::object(Rule::Malformed, detail));
+        }
         let exports = rows(&elf, SECTION_EXPORTS, ExportRow::SIZE, ExportRow::read, &mut findings);
         limit(SECTION_EXPORTS, exports.len(), MAX_EXPORTS, &mut findings);
         let called = exports.iter().take(MAX_EXPORTS as usize);
@@ -121,6 +131,26 @@ fn machine(number: u16) -> Option<Machine> {
     match number {
         EM_X86_64 => Some(Machine::X86_64),
         EM_AARCH64 => Some(Machine::Aarch64),
+        EM_NONE => Some(Machine::Portable),
+        _ => None,
+    }
+}
+
+/// What `Meta` says of the machine, and of the bytecode.
+fn in_meta(machine: Machine) -> (u16, u16) {
+    match machine {
+        Machine::X86_64 => (EM_X86_64, 0),
+        Machine::Aarch64 => (EM_AARCH64, 0),
+        Machine::Portable => (MACHINE_PORTABLE, BYTECODE_VERSION),
+    }
+}
+
+/// What is other of an ELF of another width or byte order than all code has, that of bytecode too.
+fn other_form(object: &[u8]) -> Option<&'static str> {
+    let ident = object.strip_prefix(&elf::ELFMAG)?;
+    match (*ident.first()?, *ident.get(1)?) {
+        (elf::ELFCLASS32, _) => Some("it is for a width of 32 bits, and all code is of 64"),
+        (_, elf::ELFDATA2MSB) => Some("its byte order is big-endian, and all code is little-endian"),
         _ => None,
     }
 }
@@ -172,18 +202,17 @@ fn rows<T>(
     data.chunks_exact(size).filter_map(read).collect()
 }
 
-fn entries(meta: &[u8], machine: u16, findings: &mut Vec<Finding>) -> Vec<Entry> {
+fn entries(meta: &[u8], machine: Machine, findings: &mut Vec<Finding>) -> Vec<Entry> {
     let Some(meta) = Meta::read(meta).filter(|m| m.magic == u64::from_le_bytes(MAGIC)) else {
         findings.push(Finding::object(Rule::Malformed, format!("{SECTION_META} is no meta record")));
         return Vec::new();
     };
-    let row = TARGETS.iter().find(|row| row.elf_machine == machine);
-    if row.is_none_or(|row| row.machine != meta.machine) {
+    let (number, bytecode) = in_meta(machine);
+    if meta.machine != number {
         findings.push(Finding::object(Rule::Machine, format!("{SECTION_META} says machine {}", meta.machine)));
     }
-    let bytecode = if machine == EM_NONE { BYTECODE_VERSION } else { 0 };
     if meta.bytecode != bytecode {
-        let detail = format!("{SECTION_META} says version {} of the bytecode, it must be {bytecode}", meta.bytecode);
+        let detail = format!("{SECTION_META} says bytecode version {}, not {bytecode}", meta.bytecode);
         findings.push(Finding::object(Rule::Machine, detail));
     }
     let all = [

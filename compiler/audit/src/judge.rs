@@ -13,15 +13,22 @@ use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET};
 use crate::descent::{Body, Flow, Step};
 use crate::finding::{Finding, Rule, enough};
 use crate::flow::{self, Look};
-use crate::machine::{Convention, Machine};
+use crate::machine::{Convention, Machine, Prologue};
 use crate::size;
 use crate::state::State;
 use crate::value::Kind;
 
-/// Checks one function whose frame is sound; `start` is behind its prologue.
-pub fn check(machine: Machine, body: &Body<'_>, start: u32, traps: &BTreeMap<u32, u32>, findings: &mut Vec<Finding>) {
+/// Checks one function whose frame is sound.
+pub fn check(
+    machine: Machine,
+    body: &Body<'_>,
+    prologue: &Prologue,
+    traps: &BTreeMap<u32, u32>,
+    findings: &mut Vec<Finding>,
+) {
+    let start = prologue.end;
     let mut judge = Judge { convention: machine.convention(), body, traps, findings };
-    match flow::explore(machine, body, start, &mut judge) {
+    match flow::explore(machine, body, prologue, &mut judge) {
         Some(graph) => size::check(body, start, &graph, findings),
         None => {
             if let Some(step) = body.steps.get(&start) {
@@ -97,7 +104,7 @@ impl Judge<'_> {
     }
 
     fn passes_call(&mut self, who: &str, step: &Step, state: &State) {
-        let first = self.convention.arguments[0];
+        let first = step.instruction.first_argument().unwrap_or(self.convention.arguments[0]);
         if state.get(first).kind != Kind::Call {
             let detail = format!("{who} gets something else in {}", (self.convention.name)(first));
             self.say(step, Rule::CallArgument, detail);

@@ -19,6 +19,7 @@ mod flow;
 mod image;
 mod judge;
 mod machine;
+mod portable;
 mod relocations;
 mod size;
 mod stack;
@@ -28,12 +29,14 @@ mod transfer;
 mod value;
 mod x86_64;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::descent::{Body, Flow, descend};
+use crate::effects::Control;
 pub use crate::finding::{Finding, MAX_FINDINGS, Rule};
 use crate::image::Image;
 use wasmkc_abi::helper::HELPERS;
+use wasmkc_abi::trap::TrapCode;
 
 /// What an accepted object contains.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,8 +108,8 @@ fn audit_one(object: &[u8]) -> Result<Report, Vec<Finding>> {
         if findings.len() == before {
             stack::check(image.machine, &body, &mut findings);
         }
-        if let (true, Some(start)) = (findings.len() == before, image.machine.prologue_end(&body)) {
-            judge::check(image.machine, &body, start, &traps, &mut findings);
+        if let (true, Some(prologue)) = (findings.len() == before, image.machine.prologue(&body)) {
+            judge::check(image.machine, &body, &prologue, &traps, &mut findings);
         }
         bodies.push(body);
     }
@@ -135,28 +138,39 @@ fn padding(image: &Image<'_>, findings: &mut Vec<Finding>) {
 fn entries(image: &Image<'_>, findings: &mut Vec<Finding>) {
     for image::Entry { name, offset, .. } in &image.entries {
         let code = image.text.get(*offset as usize..).unwrap_or_default();
-        if !image.is_function_start(u64::from(*offset)) || !code.starts_with(&image.machine.convention().landing_pad) {
+        if !image.is_function_start(u64::from(*offset)) || !code.starts_with(image.machine.convention().landing_pad) {
             let detail = format!("entry {name} starts no function or has no landing pad");
             findings.push(Finding { offset: Some(*offset), ..Finding::object(Rule::Entry, detail) });
         }
     }
 }
 
-/// Calls of `wkc_trap` and rows of the trap table are the same set.
+/// Rows of the trap table, and calls of `wkc_trap` with the instructions that trap by themselves, are the same set.
 fn trap_sites(image: &Image<'_>, bodies: &[Body<'_>], findings: &mut Vec<Finding>) {
-    let mut rows: BTreeSet<u32> = image.traps.iter().map(|(site, _)| *site).collect();
+    let mut rows: BTreeMap<u32, u32> = image.traps.iter().copied().collect();
     if rows.len() != image.traps.len() || !image.traps.is_sorted() {
         findings.push(Finding::object(Rule::TrapSite, "the rows are not ascending"));
     }
     for body in bodies {
         for step in body.steps.values().filter(|s| s.traps) {
-            if !rows.remove(&step.instruction.next()) {
+            if rows.remove(&step.instruction.next()).is_none() {
                 findings.push(body.finding(step, Rule::TrapSite, "the call has no row"));
             }
         }
+        for step in body.steps.values() {
+            let Some(site) = step.instruction.stack_site() else { continue };
+            match rows.remove(&site) {
+                None => findings.push(body.finding(step, Rule::TrapSite, "it takes stack and has no row")),
+                Some(code) if code != TrapCode::StackOverflow as u32 => {
+                    let detail = format!("it takes stack and its row says {code}");
+                    findings.push(body.finding(step, Rule::TrapCode, detail));
+                }
+                Some(_) => {}
+            }
+        }
     }
-    for site in rows {
-        let detail = "the row has no call of wkc_trap before its site";
+    for site in rows.into_keys() {
+        let detail = "the row has neither a call of wkc_trap before its site nor an instruction that takes stack at it";
         findings.push(Finding { offset: Some(site), ..Finding::object(Rule::TrapSite, detail) });
     }
 }
@@ -191,6 +205,9 @@ fn report(image: &Image<'_>, bodies: &[Body<'_>]) -> Report {
         r.instructions += 1;
         r.calls += usize::from(matches!(step.flow, Flow::Call(_) | Flow::Tail(_)));
         *r.mnemonics.entry(step.instruction.mnemonic()).or_default() += 1;
+        if let Control::Symbol(name) = step.instruction.control() {
+            *r.symbols.entry(name.to_owned()).or_default() += 1;
+        }
     }
     r
 }

@@ -5,7 +5,7 @@ use crate::effects::{Condition, Control, Effects, Register};
 use crate::finding::{Finding, Rule};
 use crate::image::{Function, Image, Target};
 use crate::state::State;
-use crate::{aarch64, x86_64};
+use crate::{aarch64, portable, x86_64};
 use std::fmt;
 
 /// A rule that is broken, and how.
@@ -19,6 +19,8 @@ pub enum Machine {
     X86_64,
     /// aarch64.
     Aarch64,
+    /// Bytecode, for any machine.
+    Portable,
 }
 
 /// What all code of a machine keeps to.
@@ -43,7 +45,11 @@ pub struct Convention {
     /// Each byte between functions.
     pub padding: u8,
     /// What entry points begin with.
-    pub landing_pad: [u8; 4],
+    pub landing_pad: &'static [u8],
+    /// Arguments may lie on the stack.
+    pub stack_arguments: bool,
+    /// Whatever takes stack compares it with what there is.
+    pub checks_stack: bool,
     /// A return stands behind the frame's end, and does not take it down by itself.
     pub returns_behind_frame: bool,
     /// Instructions that take a frame down.
@@ -52,12 +58,29 @@ pub struct Convention {
     pub name: fn(Register) -> String,
 }
 
+/// The instructions that make a frame.
+#[derive(Clone, Debug, Default)]
+pub struct Prologue {
+    /// The offset behind them.
+    pub end: u32,
+    /// What they do beside: relative to the frame pointer, where the stack pointer is by then.
+    pub effects: Effects,
+}
+
+impl Prologue {
+    /// They make the frame and do nothing else.
+    pub fn plain(end: u32) -> Self {
+        Self { end, effects: Effects::default() }
+    }
+}
+
 impl Machine {
     /// What its code keeps to.
     pub fn convention(self) -> &'static Convention {
         match self {
             Self::X86_64 => &x86_64::CONVENTION,
             Self::Aarch64 => &aarch64::CONVENTION,
+            Self::Portable => &portable::CONVENTION,
         }
     }
 
@@ -66,14 +89,16 @@ impl Machine {
         match self {
             Self::X86_64 => Instruction::X86_64(x86_64::decode(bytes, at)),
             Self::Aarch64 => Instruction::Aarch64(aarch64::decode(bytes, at)),
+            Self::Portable => Instruction::Portable(portable::decode(bytes, at)),
         }
     }
 
-    /// The offset behind the instructions that make the frame, where they are what they must be.
-    pub fn prologue_end(self, body: &Body<'_>) -> Option<u32> {
+    /// The instructions that make the frame, where they are what they must be.
+    pub fn prologue(self, body: &Body<'_>) -> Option<Prologue> {
         match self {
-            Self::X86_64 => x86_64::prologue_end(body),
-            Self::Aarch64 => aarch64::prologue_end(body),
+            Self::X86_64 => x86_64::prologue_end(body).map(Prologue::plain),
+            Self::Aarch64 => aarch64::prologue_end(body).map(Prologue::plain),
+            Self::Portable => portable::prologue(body),
         }
     }
 
@@ -82,6 +107,8 @@ impl Machine {
         match self {
             Self::X86_64 => x86_64::landing::check(image, findings),
             Self::Aarch64 => aarch64::landing::check(image, findings),
+            // No processor runs it.
+            Self::Portable => {}
         }
     }
 }
@@ -93,14 +120,17 @@ pub enum Instruction {
     X86_64(iced_x86::Instruction),
     /// Of aarch64.
     Aarch64(aarch64::Word),
+    /// Of bytecode.
+    Portable(portable::Code),
 }
 
-/// The same call for either machine.
-macro_rules! either {
+/// The same call for each machine.
+macro_rules! each {
     ($self:ident, $i:ident => $name:ident($($argument:expr),*)) => {
         match $self {
             Instruction::X86_64($i) => x86_64::$name($($argument),*),
             Instruction::Aarch64($i) => aarch64::$name($($argument),*),
+            Instruction::Portable($i) => portable::$name($($argument),*),
         }
     };
 }
@@ -111,6 +141,7 @@ impl Instruction {
         match self {
             Self::X86_64(i) => i.ip() as u32,
             Self::Aarch64(i) => i.at,
+            Self::Portable(i) => i.at,
         }
     }
 
@@ -119,6 +150,7 @@ impl Instruction {
         match self {
             Self::X86_64(i) => i.next_ip() as u32,
             Self::Aarch64(i) => i.next(),
+            Self::Portable(i) => i.next,
         }
     }
 
@@ -127,57 +159,58 @@ impl Instruction {
         match self {
             Self::X86_64(i) => i.is_invalid(),
             Self::Aarch64(i) => i.is_invalid(),
+            Self::Portable(i) => i.is_invalid(),
         }
     }
 
     /// Refuses what no filter may contain, wherever it stands.
     pub fn check(&self) -> Result<(), Broken> {
-        either!(self, i => check(i))
+        each!(self, i => check(i))
     }
 
     /// Whether control goes on behind an instruction that was refused.
     pub fn goes_on(&self) -> bool {
-        either!(self, i => goes_on(i))
+        each!(self, i => goes_on(i))
     }
 
     /// Its relocation, which lies where it may.
     pub fn relocation<'i>(&self, image: &'i Image<'_>) -> Result<Option<&'i Target>, Broken> {
-        either!(self, i => relocation(image, i))
+        each!(self, i => relocation(image, i))
     }
 
     /// Refuses what names memory in a wrong way. Gives the constant that its memory operand is.
     pub fn references(&self, image: &Image<'_>, reloc: Option<&Target>) -> Result<Option<u64>, Broken> {
-        either!(self, i => references(image, i, reloc))
+        each!(self, i => references(image, i, reloc))
     }
 
     /// Where control goes.
     pub fn control(&self) -> Control {
-        either!(self, i => control(i))
+        each!(self, i => control(i))
     }
 
     /// When a branch is taken.
     pub fn condition(&self) -> Condition {
-        either!(self, i => condition(i))
+        each!(self, i => condition(i))
     }
 
     /// What it does; `constant` is what [`Self::references`] gave.
     pub fn effects(&self, constant: Option<u64>) -> Effects {
-        either!(self, i => effects(i, constant))
+        each!(self, i => effects(i, constant))
     }
 
-    /// Whether it does nothing but stop: ud2, udf.
+    /// Whether it does nothing but stop: ud2, udf, trap.
     pub fn is_fault(&self) -> bool {
-        either!(self, i => is_fault(i))
+        each!(self, i => is_fault(i))
     }
 
     /// Its place among the instructions that take a frame down, if it is one of them.
     pub fn takedown(&self) -> Option<usize> {
-        either!(self, i => takedown(i))
+        each!(self, i => takedown(i))
     }
 
     /// Whether what stands before a jump reads as what takes the frame down.
     pub fn is_behind_frame(&self, image: &Image<'_>, function: &Function) -> bool {
-        either!(self, i => is_behind_frame(image, function, i))
+        each!(self, i => is_behind_frame(image, function, i))
     }
 
     /// Says why a division may fault, if it is one and may.
@@ -186,12 +219,24 @@ impl Instruction {
             Self::X86_64(i) => x86_64::division::check(state, i),
             // There, a division by zero gives zero, and what overflows wraps.
             Self::Aarch64(_) => Ok(()),
+            // What runs it compares the operands by itself, and ends the run.
+            Self::Portable(_) => Ok(()),
         }
+    }
+
+    /// The register that the callee gets as its first argument, if the call puts it there by itself.
+    pub fn first_argument(&self) -> Option<Register> {
+        if let Self::Portable(i) = self { portable::first_argument(i) } else { None }
+    }
+
+    /// The site of the trap that the instruction is where there is no stack left to take.
+    pub fn stack_site(&self) -> Option<u32> {
+        if let Self::Portable(i) = self { portable::stack_site(i) } else { None }
     }
 
     /// The name of what it does.
     pub fn mnemonic(&self) -> String {
-        either!(self, i => mnemonic(i))
+        each!(self, i => mnemonic(i))
     }
 }
 
@@ -200,6 +245,7 @@ impl fmt::Display for Instruction {
         match self {
             Self::X86_64(i) => i.fmt(f),
             Self::Aarch64(i) => i.fmt(f),
+            Self::Portable(i) => i.fmt(f),
         }
     }
 }

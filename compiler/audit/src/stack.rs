@@ -2,7 +2,7 @@
 //! stay in the frame.
 //!
 //! ```text
-//!   fp + 16 ...   arguments beyond the registers   read only
+//!   fp + 16 ...   arguments beyond the registers   read only, where the convention has some
 //!   fp + 8        return address                   never touched
 //!   fp            caller's frame pointer           never touched
 //!   fp - depth    stack pointer                    depth is known at every instruction
@@ -22,14 +22,22 @@ use crate::machine::{Broken, Convention, Machine};
 /// Checks one function's use of the stack pointer and the frame pointer.
 pub fn check(machine: Machine, body: &Body<'_>, findings: &mut Vec<Finding>) {
     let convention = machine.convention();
-    let Some(first) = machine.prologue_end(body) else {
+    let Some(prologue) = machine.prologue(body) else {
         if let Some(step) = body.steps.get(&body.function.start) {
             findings.push(body.finding(step, Rule::Frame, "no frame is made at the function's start"));
         }
         return;
     };
+    let first = prologue.end;
+    let taken = match prologue.effects.stack.map_or(Ok(0), |to| moved(machine, to, 0)) {
+        Ok(taken) => taken,
+        Err((rule, detail)) => {
+            let step = body.steps.get(&body.function.start);
+            return findings.extend(step.map(|step| body.finding(step, rule, detail)));
+        }
+    };
     let ends = Ends::of(convention, body);
-    let mut depths: BTreeMap<u32, u32> = BTreeMap::from([(first, 0)]);
+    let mut depths: BTreeMap<u32, u32> = BTreeMap::from([(first, taken)]);
     let mut queue = VecDeque::from([first]);
     while let Some(at) = queue.pop_front().filter(|_| !enough(findings)) {
         let Some(step) = body.steps.get(&at) else { continue };
@@ -162,7 +170,7 @@ fn access(convention: &Convention, m: &Access, depth: u32) -> Result<(), Broken>
     if first >= -i64::from(depth) && last <= 0 {
         return Ok(());
     }
-    if !m.writes && first >= 16 && last <= 16 + i64::from(MAX_FRAME_BYTES) {
+    if convention.stack_arguments && !m.writes && first >= 16 && last <= 16 + i64::from(MAX_FRAME_BYTES) {
         return Ok(());
     }
     Err((Rule::StackAccess, format!("bytes {first} to {last} of the frame pointer, in a frame of {depth} bytes")))

@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use wasmkc_abi::limits::MAX_FRAME_BYTES;
+
 use crate::effects::Register;
 use crate::machine::Machine;
 use crate::value::{Charge, Fact, Id, Kind};
@@ -86,7 +88,7 @@ impl State {
             apart: Vec::new(),
             depth: 0,
             flags: Flags::Unknown,
-            checked: None,
+            checked: convention.checks_stack.then_some(MAX_FRAME_BYTES),
             pending: None,
             charge: Charge::default(),
             paid: false,

@@ -178,7 +178,7 @@ fn known(state: &State, set: &Set) -> Option<Fact> {
         Value::Difference(a, b) | Value::Xor(a, b) if is_one(state, a, b) => Some(Fact::new(Kind::Const(0))),
         Value::Difference(a, b) => minus(fact(a)?, fact(b)?),
         Value::Xor(..) => None,
-        Value::And(a, b) => (fact(a)?.is_short() || fact(b)?.is_short()).then_some(Fact::SHORT),
+        Value::And(a, b) | Value::Least(a, b) => (fact(a)?.is_short() || fact(b)?.is_short()).then_some(Fact::SHORT),
         Value::Either(a, b) => Some(fact(a)?.either(&fact(b)?)),
         Value::Masked(o, mask, bits) => Some(Fact::new(Kind::Const(fact(o)?.constant()? & mask | bits))),
         Value::ShiftRight(of, by) => match state.get(of).is_short() {

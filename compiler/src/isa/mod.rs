@@ -64,12 +64,6 @@ impl Target {
         }
     }
 
-    /// Whether the audit judges its code. What it does not judge must not be signed.
-    #[must_use]
-    pub const fn is_audited(self) -> bool {
-        !matches!(self, Self::Portable)
-    }
-
     /// Whether addresses are masked against speculation. An interpreter goes from one instruction to the next by
     /// branches of its own, which no mask in its code can guard.
     pub(crate) const fn masks(self) -> bool {

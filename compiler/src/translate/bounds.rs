@@ -120,16 +120,6 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().store(flags, fuel, self.call, offset_of!(Call, fuel) as i32);
     }
 
-    /// The same value, by way of a field that is bytecode's own. The two addresses have different forms, as those of
-    /// the fuel have, so that the optimiser does not look through.
-    pub(super) fn through_scratch(&mut self, value: Value) -> Value {
-        let flags = flags(self.regions.call).with_aligned();
-        let ty = self.builder.func.dfg.value_type(value);
-        self.builder.ins().store(flags, value, self.call, offset_of!(Call, saved_sp) as i32);
-        let at = self.builder.ins().iadd_imm_s(self.call, offset_of!(Call, saved_sp) as i64);
-        self.builder.ins().load(ty, flags, at, 0)
-    }
-
     /// A field that says where the packet is: fixed for the run unless some helper moves the packet.
     fn packet_field(&mut self, offset: usize) -> Value {
         let flags = if self.module.moves_packet { flags(self.regions.call) } else { fixed(self.regions.call) };

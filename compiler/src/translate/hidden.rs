@@ -1,5 +1,5 @@
-//! Values that the optimiser must not look through. They go through a place in the frame, in bytecode through one in
-//! the call block.
+//! Values that the optimiser must not look through. They go through a place in the frame; in bytecode, where no address
+//! of the frame is a value, through the smaller of two numbers.
 //!
 //! - Constants of the author, in a function whose code would have the bytes of a landing pad otherwise
 //!   (`emit/landing.rs`). Each is put together from halves of 16 bits and loaded whole, so that no
@@ -43,7 +43,7 @@ impl Translator<'_, '_, '_> {
     pub(super) fn opaque(&mut self, value: Value) -> Value {
         let ty = self.builder.func.dfg.value_type(value);
         if !self.target.addresses_frame() {
-            return self.through_scratch(value);
+            return self.below_4_gib(ty, value);
         }
         let slot = self.hiding_place();
         let flags = MemFlagsData::trusted();
@@ -56,6 +56,15 @@ impl Translator<'_, '_, '_> {
             let place = self.builder.ins().stack_addr(types::I64, slot, 0);
             self.builder.ins().load(ty, flags, place, UPPER)
         }
+    }
+
+    /// A length, which has at most 32 bits, as such a number: so says the audit of the smaller of it and another.
+    fn below_4_gib(&mut self, ty: Type, value: Value) -> Value {
+        if ty != types::I64 {
+            return value;
+        }
+        let most = self.iconst64(u32::MAX.into());
+        self.builder.ins().umin(value, most)
     }
 
     fn hiding_place(&mut self) -> StackSlot {

@@ -135,7 +135,7 @@ fn bytecode_of_another_version() {
         object.meta.bytecode = version;
         for elf in [object.elf(), joined(EM_X86_64, &[(PORTABLE, &object.elf())])] {
             let error = load_portable(&elf).unwrap_err();
-            assert_eq!((error.code, error.errno()), (Code::BytecodeVersion, 71), "{version}: {error}");
+            assert_eq!((error.code, error.errno()), (Code::BytecodeMismatch, 71), "{version}: {error}");
         }
         with(PORTABLE, &object.elf()).expect("is not read where native code is taken");
     }

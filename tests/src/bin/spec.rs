@@ -40,7 +40,7 @@ struct Args {
     /// Write plans and unsigned objects there, instead of running them
     #[arg(long, value_name = "DIR", requires = "keys")]
     emit: Option<PathBuf>,
-    /// Machine of these objects (those that the audit cannot judge are for tests in a VM, and for nothing else)
+    /// Machine of these objects
     #[arg(long, value_name = "NAME", requires = "emit", default_value = "x86_64")]
     target: String,
     /// File of the objects' keys, written by --emit, read by --check

@@ -34,7 +34,7 @@ pub fn is_behind_frame(image: &Image<'_>, f: &Function, i: &Word) -> bool {
 pub fn prologue_end(body: &Body<'_>) -> Option<u32> {
     let word = |at: u32| match body.steps.get(&at)?.instruction {
         Instruction::Aarch64(i) => i.word,
-        Instruction::X86_64(_) => None,
+        _ => None,
     };
     let start = body.function.start;
     let save = if word(start)? == BTI_C { start + BYTES } else { start };

@@ -39,7 +39,7 @@ pub fn is_behind_frame(image: &Image<'_>, f: &Function, i: &Instruction) -> bool
 pub fn prologue_end(body: &Body<'_>) -> Option<u32> {
     let mut steps = body.steps.range(body.function.start..).filter_map(|(_, s)| match &s.instruction {
         machine::Instruction::X86_64(i) => Some(i),
-        machine::Instruction::Aarch64(_) => None,
+        _ => None,
     });
     let mut push = steps.next()?;
     if push.mnemonic() == Mnemonic::Endbr64 {

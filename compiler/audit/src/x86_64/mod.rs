@@ -39,7 +39,9 @@ pub const CONVENTION: Convention = Convention {
     callee_saved: &[3, 12, 13, 14, 15],
     code_alignment: 1,
     padding: 0xcc,
-    landing_pad: [0xf3, 0x0f, 0x1e, 0xfa],
+    landing_pad: &[0xf3, 0x0f, 0x1e, 0xfa],
+    stack_arguments: true,
+    checks_stack: false,
     // wkc_ret takes the frame down.
     returns_behind_frame: false,
     takedown: 2,

@@ -1,9 +1,10 @@
 //! A small builder of objects for tests: code bytes in, the bytes of a valid `.kwo` out.
 //!
 //! It writes what `abi/SPEC.md` asks for and nothing more, and lets a test break one thing at a time. [`Code`] writes
-//! x86_64, [`aarch64::Code`] the other.
+//! x86_64, [`aarch64::Code`] and [`portable::Code`] the others.
 
 pub mod aarch64;
+pub mod portable;
 
 use object::write::{Object, Relocation, SectionId, Symbol, SymbolId, SymbolSection};
 use object::{
@@ -12,9 +13,9 @@ use object::{
 };
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::object::{
-    EM_AARCH64, EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE, R_AARCH64_ADD_ABS_LO12_NC,
-    R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_CALL26, R_X86_64_PC32, R_X86_64_PLT32, SECTION_FUNCS, SECTION_IMPORTS,
-    SECTION_META, SECTION_SLOTS, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
+    EM_AARCH64, EM_NONE, EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE,
+    R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_CALL26, R_X86_64_PC32, R_X86_64_PLT32,
+    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_SLOTS, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
 };
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
 
@@ -166,6 +167,8 @@ pub struct Kwo {
     pub rodata_flags: u64,
     /// Byte between functions.
     pub padding: u8,
+    /// Bytes of `.text` behind all functions, of bytecode.
+    pub more_text: Vec<u8>,
     /// Bytes of `.wkc.funcs` behind the rows of the functions.
     pub more_rows: Vec<u8>,
     /// The bytes of `.wkc.strings`, if not the functions' names.
@@ -206,6 +209,7 @@ impl Kwo {
             text_flags: u64::from(elf::SHF_ALLOC | elf::SHF_EXECINSTR),
             rodata_flags: u64::from(elf::SHF_ALLOC),
             padding: 0xcc,
+            more_text: Vec::new(),
             more_rows: Vec::new(),
             strings: None,
             sections: Vec::new(),
@@ -262,6 +266,10 @@ impl Kwo {
             let id = add(&mut obj, name, SectionKind::ReadOnlyData, 0);
             obj.set_section_data(id, bytes.clone(), 8);
         }
+        if self.machine == EM_NONE {
+            code.resize(code.len().next_multiple_of(16), self.padding);
+            code.extend_from_slice(&self.more_text);
+        }
         obj.set_section_data(text, code, 16);
         for (offset, to, addend) in relocations {
             let (symbol, r_type) = match to {
@@ -299,7 +307,9 @@ impl Kwo {
             let id = add(&mut obj, name, SectionKind::ReadOnlyData, 0);
             obj.set_section_data(id, bytes, 8);
         }
-        obj.write().unwrap()
+        let mut bytes = obj.write().unwrap();
+        bytes[18..20].copy_from_slice(&self.machine.to_le_bytes());
+        bytes
     }
 }
 

@@ -6,6 +6,7 @@ mod common;
 mod division;
 mod fuel;
 mod hostile;
+mod portable;
 mod size;
 mod stack;
 mod tail;

@@ -25,7 +25,7 @@ fn bytes(round: u64) -> [u8; LONGEST] {
         let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         chunk.copy_from_slice(&(x ^ x >> 31).to_le_bytes()[..chunk.len()]);
     }
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         out[0] = (round / 2 % (u64::from(Opcode::MAX) + 1)) as u8;
         let operands = if out[0] == Opcode::ExtendedOp as u8 { 3 } else { 1 };
         if operands == 3 {

@@ -3,7 +3,6 @@
 //! ```text
 //!   xload64le_o32 x1, sp, 8    named {x1}        written {x1}   bases {sp}
 //!   xadd64 x1, x2, x3          named {x1 to x3}  written {x1}
-//!   br_if32 x3, +12            named {x3}        distance 12
 //!   fadd32 f0, f1, f2          other
 //! ```
 
@@ -29,8 +28,6 @@ pub struct Fields {
     pub other: bool,
     /// Its address is of a form that traps by itself.
     pub checked: bool,
-    /// Bytes from its start to another place.
-    pub distance: Option<i32>,
     /// The bits of its registers, which are its last two bytes.
     pub packed: Option<u16>,
 }
@@ -64,12 +61,6 @@ impl Field for XReg {
 impl Field for AddrO32 {
     fn note(&self, seen: &mut Fields) {
         seen.bases |= 1 << self.addr.to_u8();
-    }
-}
-
-impl Field for PcRelOffset {
-    fn note(&self, seen: &mut Fields) {
-        seen.distance = Some(i32::from(*self));
     }
 }
 
@@ -117,7 +108,7 @@ macro_rules! number {
     };
 }
 
-number!(i8, i16, i32, i64, u8, u16, u32, u64);
+number!(PcRelOffset, i8, i16, i32, i64, u8, u16, u32, u64);
 
 /// A match over the instructions of one list; what is on another comes first.
 macro_rules! read {

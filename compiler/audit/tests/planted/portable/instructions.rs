@@ -108,8 +108,7 @@ fn a_bit_that_means_nothing() {
     };
     accepted(&with(0));
     assert_eq!(rules(&with(0x80)), ["instruction-not-allowed"]);
-    let shift = |c: &mut Vec<u8>| encode::xmulhi64_u(c, three(1, 2, 3));
-    let code = Code::new().op(shift).op(|c| *c.last_mut().unwrap() |= 0x80);
+    let code = Code::new().op(|c| encode::xmulhi64_u(c, three(1, 2, 3))).op(|c| *c.last_mut().unwrap() |= 0x80);
     assert_eq!(rules(&code.ret().kwo()), ["instruction-not-allowed"]);
 }
 

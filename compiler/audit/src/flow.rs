@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::{Edge, refine};
 use crate::descent::{Body, Flow, Step};
+use crate::effects::Condition;
 use crate::finding::Rule;
 use crate::machine::Machine;
 use crate::state::{Flags, State};
@@ -142,7 +143,9 @@ impl Explorer<'_> {
                 look.broken(step, rule, detail);
             }
             let next = step.instruction.next();
-            let is_check = matches!(step.flow, Flow::Branch(_)) && state.flags == Flags::Fuel;
+            let is_check = matches!(step.flow, Flow::Branch(_))
+                && state.flags == Flags::Fuel
+                && matches!(step.instruction.condition(), Condition::Less | Condition::NotLess);
             let leads_on = step.flow == Flow::Next && !self.leaders.contains(&next);
             if state.pending.is_some() && !is_check && !leads_on {
                 look.broken(

@@ -64,8 +64,9 @@ fn checks_of_another_kind() {
     };
     judged(with(4, 0x5400_008a), &[]);
     judged(with(4, 0x5400_0085), &[]); // b.pl
-    for condition in [0x5400_0081, 0x5400_0082, 0x5400_008c] {
-        judged(with(4, condition), &["fuel-free-cycle"]);
+    // The same, and cbnz x9, which compares the fuel with zero by itself.
+    for condition in [0x5400_0081, 0x5400_0082, 0x5400_008c, 0xb500_0089] {
+        judged(with(4, condition), &["unchecked-charge", "fuel-free-cycle"]);
     }
     // cmp w9, #0; cmp x9, #1; cmp x10, #0; cmn x9, #0; tst x9, x9
     for compare in [0x7100_013f, 0xf100_053f, 0xf100_015f, 0xb100_013f, 0xea09_013f] {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compare::{Edge, refine};
 use crate::descent::{Body, Flow, Step};
+use crate::effects::Condition;
 use crate::finding::Rule;
 use crate::machine::{Machine, Prologue};
 use crate::state::{Flags, State};
@@ -57,6 +58,8 @@ impl Look for Deaf {
 
 struct Explorer<'b> {
     body: &'b Body<'b>,
+    /// Where blocks start: where paths meet, and behind branches. A jump to where nothing else leads only skips bytes,
+    /// so the block goes on there. Every cycle that is reached has a place where paths meet, so blocks end.
     leaders: BTreeSet<u32>,
     /// Looks left.
     looks: usize,
@@ -83,9 +86,10 @@ pub fn explore(machine: Machine, body: &Body<'_>, prologue: &Prologue, look: &mu
         }
     }
     let merges: BTreeSet<u32> = ways.iter().filter(|(_, n)| **n > 1).map(|(at, _)| *at).collect();
+    let branches = body.steps.iter().filter(|(_, step)| matches!(step.flow, Flow::Branch(_)));
     let mut explorer = Explorer {
         body,
-        leaders: ways.into_keys().collect(),
+        leaders: branches.flat_map(|(at, _)| body.successors(*at)).chain(merges.iter().copied()).collect(),
         looks: body.steps.len().saturating_mul(MAX_LOOKS).saturating_add(FREE_LOOKS),
     };
     let mut states: BTreeMap<u32, State> = BTreeMap::from([(start, entry.settled())]);
@@ -144,8 +148,11 @@ impl Explorer<'_> {
                 look.broken(step, rule, detail);
             }
             let next = step.instruction.next();
-            let is_check = matches!(step.flow, Flow::Branch(_)) && state.flags == Flags::Fuel;
-            let leads_on = step.flow == Flow::Next && !self.leaders.contains(&next);
+            let is_check = matches!(step.flow, Flow::Branch(_))
+                && state.flags == Flags::Fuel
+                && matches!(step.instruction.condition(), Condition::Less | Condition::NotLess);
+            let after = if let Flow::Jump(to) = step.flow { to } else { next };
+            let leads_on = matches!(step.flow, Flow::Next | Flow::Jump(_)) && !self.leaders.contains(&after);
             if state.pending.is_some() && !is_check && !leads_on {
                 look.broken(
                     step,
@@ -165,7 +172,7 @@ impl Explorer<'_> {
                 Flow::Branch(to) => return Some(self.branch(node, step, *to, &state)),
                 Flow::Next | Flow::Jump(_) => {}
             }
-            at = if let Flow::Jump(to) = step.flow { to } else { next };
+            at = after;
             if self.leaders.contains(&at) {
                 node.edges.push((at, 0));
                 return Some((node, vec![(at, state.settled())]));

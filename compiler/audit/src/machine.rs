@@ -203,6 +203,11 @@ impl Instruction {
         each!(self, i => is_fault(i))
     }
 
+    /// Whether it saves a register of the frame, which is the start's to do.
+    pub fn saves_frame(&self) -> bool {
+        either!(self, i => saves_frame(i))
+    }
+
     /// Its place among the instructions that take a frame down, if it is one of them.
     pub fn takedown(&self) -> Option<usize> {
         each!(self, i => takedown(i))

@@ -49,6 +49,9 @@ pub fn check(machine: Machine, body: &Body<'_>, findings: &mut Vec<Finding>) {
             }
         }
         ends.check(convention, body, (at, step, &effects), findings);
+        if step.instruction.saves_frame() {
+            findings.push(body.finding(step, Rule::Frame, "saves a register of the frame behind the prologue"));
+        }
         let after = effects.stack.map_or(Ok(depth), |to| moved(machine, to, depth));
         let after = after.unwrap_or_else(|(rule, detail)| {
             findings.push(body.finding(step, rule, detail));

@@ -8,7 +8,7 @@
 //! has it: other write-backs than those of the stack pointer, conditions that are always true.
 
 use super::fields::{Fields, ZERO};
-use super::{BTI_C, BYTES, arithmetic, memory};
+use super::{BTI_C, BYTES, RET, arithmetic, memory};
 use crate::effects::{Compare, Condition, Control, Effects, Operand, Register, Set, Value, Width};
 
 /// What a word is.
@@ -80,7 +80,7 @@ pub fn decode(word: u32, at: u32) -> Option<Meaning> {
 fn branch(w: Fields, at: u32) -> Option<Meaning> {
     let to = |field, bits| u64::from(at).wrapping_add_signed(w.signed(field, bits) * i64::from(BYTES));
     let meaning = match w.0 {
-        0xd65f_03c0 => Meaning::new("ret", &[super::LR]).goes(Control::Return),
+        RET => Meaning::new("ret", &[super::LR]).goes(Control::Return),
         0xd503_201f => Meaning::new("nop", &[]),
         // Holds back what the CPU guesses, where an index is masked.
         0xd503_229f => Meaning::new("csdb", &[]),

@@ -7,7 +7,9 @@
 //! The load stands where nothing of the frame is left on the stack, and what it loads nothing has written since:
 //! so x29 and x30 are what they were, and so is the stack pointer.
 
-use super::{BTI_C, BYTES, Word};
+use super::decode::Meaning;
+use super::fields::Fields;
+use super::{BTI_C, BYTES, FP, LR, RET, Word};
 use crate::descent::Body;
 use crate::image::{Function, Image};
 use crate::machine::Instruction;
@@ -18,6 +20,30 @@ const SAVE: u32 = 0xa9bf_7bfd;
 const SET: u32 = 0x9100_03fd;
 /// `ldp x29, x30, [sp], #16`
 const TAKE_DOWN: u32 = 0xa8c1_7bfd;
+
+/// What is wrong with how `i` names the frame's registers: both are saved and given back, the return address is
+/// returned to, the frame pointer is the base of addresses, and nothing else. So no other register has a copy.
+pub fn names(i: &Word, meaning: &Meaning) -> Option<&'static str> {
+    let word = i.word?;
+    let named = |r| meaning.named >> r & 1 != 0;
+    if [SAVE, SET, TAKE_DOWN, RET].contains(&word) || !named(LR) && !named(FP) {
+        return None;
+    }
+    if named(LR) {
+        return Some("names x30, the return address");
+    }
+    let w = Fields(word);
+    let pair = meaning.effects.memory.len() > 1;
+    let data = w.rd() == FP || pair && w.register(10) == FP;
+    let index = meaning.effects.memory.iter().any(|m| m.index == Some(FP));
+    let is_base = !meaning.effects.memory.is_empty() && !data && !index;
+    (!is_base).then_some("uses x29, the frame pointer, for something else than an address")
+}
+
+/// Whether `i` saves the frame's registers, which the start does once.
+pub fn saves_frame(i: &Word) -> bool {
+    i.word == Some(SAVE)
+}
 
 /// Place of `i` among what takes the frame down: it is one instruction.
 pub fn takedown(i: &Word) -> Option<usize> {

@@ -30,7 +30,7 @@ use self::decode::Meaning;
 use crate::effects::{Condition, Control, Effects, Register};
 use crate::finding::Rule;
 use crate::machine::{Broken, Convention};
-pub use frame::{is_behind_frame, prologue_end, takedown};
+pub use frame::{is_behind_frame, prologue_end, saves_frame, takedown};
 pub use operand::{references, relocation};
 
 /// Bytes of an instruction.
@@ -43,6 +43,8 @@ const LR: Register = 30;
 const SP: Register = 31;
 /// What the kernel keeps for itself.
 const PLATFORM: Register = 18;
+/// `ret`
+const RET: u32 = 0xd65f_03c0;
 /// `bti c`
 const BTI_C: u32 = 0xd503_245f;
 
@@ -105,13 +107,13 @@ pub fn decode(bytes: &[u8], at: u32) -> Word {
     Word { at, word: bytes.first_chunk().map(|word| u32::from_le_bytes(*word)) }
 }
 
-/// Refuses what is not on the list, and any use of x18.
+/// Refuses what is not on the list, any use of x18, and other uses of the frame's registers than frames have.
 pub fn check(i: &Word) -> Result<(), Broken> {
     let Some(meaning) = i.meaning() else { return Err(refused::name(i.word.unwrap_or_default())) };
-    match meaning.named >> PLATFORM & 1 {
-        0 => Ok(()),
-        _ => Err((Rule::PlatformRegister, "names x18".to_owned())),
+    if meaning.named >> PLATFORM & 1 != 0 {
+        return Err((Rule::PlatformRegister, "names x18".to_owned()));
     }
+    frame::names(i, &meaning).map_or(Ok(()), |what| Err((Rule::Frame, what.to_owned())))
 }
 
 /// Whether control goes on behind an instruction that is refused.

@@ -25,6 +25,11 @@ pub fn pops_rbp(i: &Instruction) -> bool {
     i.mnemonic() == Mnemonic::Pop && i.op0_register() == Register::RBP && i.stack_pointer_increment() == 8
 }
 
+/// Whether `i` saves the frame pointer, which the start does once.
+pub fn saves_frame(i: &Instruction) -> bool {
+    i.mnemonic() == Mnemonic::Push && i.op0_register() == Register::RBP
+}
+
 /// Place of `i` in the sequence that takes the frame down.
 pub fn takedown(i: &Instruction) -> Option<usize> {
     if takes_down(i) { Some(0) } else { pops_rbp(i).then_some(1) }
@@ -46,10 +51,9 @@ pub fn prologue_end(body: &Body<'_>) -> Option<u32> {
         push = steps.next()?;
     }
     let mov = steps.next()?;
-    let pushes = push.mnemonic() == Mnemonic::Push && push.op0_register() == Register::RBP;
     let sets = mov.mnemonic() == Mnemonic::Mov
         && mov.op0_register() == Register::RBP
         && mov.op1_register() == Register::RSP
         && mov.ip() == push.next_ip();
-    (pushes && sets).then_some(mov.next_ip() as u32)
+    (saves_frame(push) && sets).then_some(mov.next_ip() as u32)
 }

@@ -24,7 +24,7 @@ use crate::effects::{self, Condition, Control};
 use crate::finding::Rule;
 use crate::image::{Image, Target};
 use crate::machine::{Broken, Convention};
-pub use frame::{is_behind_frame, prologue_end, takedown};
+pub use frame::{is_behind_frame, prologue_end, saves_frame, takedown};
 pub use lower::effects;
 pub use operand::relocation;
 

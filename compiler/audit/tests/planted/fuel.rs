@@ -80,8 +80,12 @@ fn a_charge_that_nobody_checks() {
 fn a_check_of_the_wrong_condition() {
     let mut code = Code::new().charge(3);
     let jge = code.bytes.iter().rposition(|b| *b == 0x7d).unwrap();
-    code.bytes[jge] = 0x75; // jne: goes on when the fuel is negative as well
-    judged(code.raw(&[0x85, 0xf6]).jne_at(TOP).ret(), &["fuel-free-cycle"]);
+    // jne, jae, ja, jg: go on when the fuel is negative as well, or trap when it is zero
+    for wrong in [0x75, 0x73, 0x77, 0x7f] {
+        code.bytes[jge] = wrong;
+        let loops = code.clone().raw(&[0x85, 0xf6]).jne_at(TOP).ret();
+        judged(loops, &["unchecked-charge", "fuel-free-cycle"]);
+    }
 }
 
 #[test]

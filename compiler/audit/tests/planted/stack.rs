@@ -7,6 +7,7 @@ use crate::{accepted, planted, refused, rules};
 fn frames() {
     refused(&Kwo::new(Code::default().raw(ENDBR).raw(MOV_PASS).ret()), "frame");
     refused(&planted(&[0x48, 0x89, 0xc5]), "frame"); // mov rbp, rax
+    refused(&Kwo::new(Code::with_frame(&[0x55]).raw(MOV_PASS).ret()), "frame"); // push rbp once more
     refused(&Kwo::new(Code::new().jne_at(4).ret()), "frame"); // back into the prologue
 }
 

@@ -4,6 +4,10 @@
 //!   trap exit, and the machine's division faults on nothing, so the branches to these `udf` are dropped, and then
 //!   the `udf` themselves. What is left of that instruction stands only behind calls that never return.
 //! - Jumps that only jump on, which the code generator threads and leaves behind where it cannot take them back.
+//!
+//! Where a branch of a large function would not reach, the code generator puts an island between any two instructions:
+//! a jump over it, and in it jumps that branches take on their way. So a branch to a check is one that leads there by
+//! jumps as well, and a jump to what ends a function is made that end: then it stands right behind what it must.
 
 use std::collections::HashSet;
 
@@ -28,7 +32,8 @@ impl Kept {
 
 /// Moves what is reached together; `own_checks` are the offsets of the `udf` of the code generator's checks.
 pub fn remove(out: &mut Compiled, own_checks: &HashSet<u32>) -> Result<(), String> {
-    let flows: Vec<Flow> = words(&out.code).map(|(at, word)| flow(word, at)).collect::<Result<_, _>>()?;
+    let mut flows: Vec<Flow> = words(&out.code).map(|(at, word)| flow(word, at)).collect::<Result<_, _>>()?;
+    end_at_once(&mut out.code, &mut flows, own_checks);
     let kept = mark(&flows, own_checks)?;
     if (0..flows.len()).all(|n| kept.keeps(n)) {
         return Ok(());
@@ -61,6 +66,34 @@ pub fn remove(out: &mut Compiled, own_checks: &HashSet<u32>) -> Result<(), Strin
     Ok(())
 }
 
+/// Most jumps that are followed to see where they lead; the code generator makes one or two.
+const MAX_JUMPS: usize = 8;
+
+/// Where `at` leads by jumps alone.
+fn behind_jumps(flows: &[Flow], at: u32) -> u32 {
+    let next = |at: &u32| match flows.get((at / WORD) as usize) {
+        Some(Flow::Jump(to)) => Some(*to),
+        _ => None,
+    };
+    std::iter::successors(Some(at), next).take(MAX_JUMPS).last().unwrap_or(at)
+}
+
+/// Puts `ret`, and the `udf` behind calls that never return, in the place of jumps to them.
+fn end_at_once(code: &mut [u8], flows: &mut [Flow], own_checks: &HashSet<u32>) {
+    for n in 0..flows.len() {
+        let Flow::Jump(to) = flows[n] else { continue };
+        let end = behind_jumps(flows, to);
+        let at = (end / WORD) as usize;
+        if let Some(flow @ (Flow::Return | Flow::Stop)) = flows.get(at).copied()
+            && end.is_multiple_of(WORD)
+            && !own_checks.contains(&end)
+        {
+            code.copy_within(at * WORD as usize..(at + 1) * WORD as usize, n * WORD as usize);
+            flows[n] = flow;
+        }
+    }
+}
+
 fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Kept, String> {
     let mut kept = Kept { reached: vec![false; flows.len()], own: vec![false; flows.len()] };
     let mut work = vec![0];
@@ -74,7 +107,7 @@ fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Kept, String> {
         match *flow {
             Flow::Next => work.push(at + WORD),
             Flow::Jump(to) => work.push(to),
-            Flow::Branch(to) if own_checks.contains(&to) => {
+            Flow::Branch(to) if own_checks.contains(&behind_jumps(flows, to)) => {
                 kept.own[n] = true;
                 work.push(at + WORD);
             }
@@ -135,6 +168,31 @@ mod tests {
         remove(&mut out, &HashSet::from([20, 24])).expect("removed");
         assert_eq!(code(&out), [NOP, NOP, RET]);
         assert_eq!(out.lines[0].at, 4);
+    }
+
+    #[test]
+    fn a_check_that_an_island_leads_to_goes_with_it() {
+        // 0: cbz x1, 12; 4: b 16; 8: b 12; 12: b 24; 16: b.vs 8; 20: ret; 24: udf
+        let mut out = function(&[0xb400_0061, 0x1400_0003, 0x1400_0001, 0x1400_0003, 0x54ff_ffc6, RET, UDF]);
+        remove(&mut out, &HashSet::from([24])).expect("removed");
+        // The jump over the island led to a return, once the branch there was gone.
+        assert_eq!(code(&out), [0x1400_0001, RET]);
+        // Jumps in a circle lead nowhere.
+        let mut circle = function(&[0xb400_0021, 0x1400_0000]);
+        remove(&mut circle, &HashSet::new()).expect("nothing to do");
+        assert_eq!(code(&circle), [0xb400_0021, 0x1400_0000]);
+    }
+
+    #[test]
+    fn an_end_that_an_island_cuts_off_is_put_before_it() {
+        const TAKE_DOWN: u32 = 0xa8c1_7bfd;
+        // 0: cbz x1, 12; 4: ldp; 8: b 16; 12: b 20; 16: ret; 20: bl; 24: b 32; 28: b 20; 32: udf
+        let words = [0xb400_0061, TAKE_DOWN, 0x1400_0002, 0x1400_0002, RET, 0x9400_0000, 0x1400_0002, 0x17ff_fffe, UDF];
+        let mut out = function(&words);
+        out.traps = vec![TrapSite { site: 24, wasm_offset: 1, code: 1 }];
+        remove(&mut out, &HashSet::new()).expect("removed");
+        assert_eq!(code(&out), [0xb400_0061, TAKE_DOWN, RET, 0x1400_0001, 0x9400_0000, UDF]);
+        assert_eq!(out.traps[0].site, 20);
     }
 
     #[test]

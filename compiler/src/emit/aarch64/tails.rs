@@ -36,11 +36,7 @@ pub fn replace(out: &mut Compiled) -> Result<(), String> {
     for fixup in &mut out.fixups {
         let Target::Tail(symbol) = fixup.target else { continue };
         let call = fixup.at;
-        let ret = end_of(&code, call)?;
-        let next = targets.partition_point(|t| *t <= call);
-        if targets.get(next).is_some_and(|t| *t <= ret) {
-            return Err(format!("a branch leads behind the tail call at {call:#x}"));
-        }
+        let ret = end_of(&code, &flows, &targets, call)?;
         put(&mut out.code, call, NOP);
         put(&mut out.code, ret, B);
         fixup.at = ret;
@@ -53,21 +49,39 @@ fn put(code: &mut [u8], at: u32, word: u32) {
     code[at as usize..][..WORD as usize].copy_from_slice(&word.to_le_bytes());
 }
 
-/// Offset of the return that ends the function behind the call at `call`.
-fn end_of(code: &[u32], call: u32) -> Result<u32, String> {
-    let first = (call / WORD) as usize;
-    if code.get(first).is_none_or(|word| !is_call(*word)) {
+/// Offset of the return that ends the function behind the call at `call`; nothing else leads there. Jumps over islands
+/// of the code generator are followed, see `dead.rs`.
+fn end_of(code: &[u32], flows: &[Flow], targets: &[u32], call: u32) -> Result<u32, String> {
+    if code.get((call / WORD) as usize).is_none_or(|word| !is_call(*word)) {
         return Err(format!("no call at {call:#x}"));
     }
-    for (n, word) in code.iter().enumerate().skip(first + 1) {
-        if *word == TAKE_FRAME_DOWN && code.get(n + 1) == Some(&RET) {
-            return Ok((n as u32 + 1) * WORD);
+    let ways = |at: u32| targets.partition_point(|t| *t <= at) - targets.partition_point(|t| *t < at);
+    let (mut at, mut jumps) = (call + WORD, 0);
+    loop {
+        let n = (at / WORD) as usize;
+        let Some((word, flow)) = code.get(n).zip(flows.get(n)) else {
+            return Err(format!("no end behind the tail call at {call:#x}"));
+        };
+        let ends = *word == TAKE_FRAME_DOWN && code.get(n + 1) == Some(&RET);
+        if ways(at) > jumps || ends && ways(at + WORD) > 0 {
+            return Err(format!("a branch leads behind the tail call at {call:#x}"));
         }
-        if !gives_back(*word) {
-            return Err(format!("{word:#010x} at {:#x}, behind the tail call at {call:#x}", n as u32 * WORD));
-        }
+        (at, jumps) = match *flow {
+            _ if ends => return Ok(at + WORD),
+            Flow::Jump(to) if runs_into(flows, to) => {
+                return Err(format!("control runs into {to:#x}, behind the tail call at {call:#x}"));
+            }
+            Flow::Jump(to) => (to, 1),
+            _ if gives_back(*word) => (at + WORD, 0),
+            _ => return Err(format!("{word:#010x} at {at:#x}, behind the tail call at {call:#x}")),
+        };
     }
-    Err(format!("no end behind the tail call at {call:#x}"))
+}
+
+/// Whether the instruction before `at` goes on there.
+fn runs_into(flows: &[Flow], at: u32) -> bool {
+    let before = (at / WORD).checked_sub(1).and_then(|n| flows.get(n as usize));
+    matches!(before, Some(Flow::Next | Flow::Branch(_)))
 }
 
 /// Whether it gives registers of the caller their values back, or the frame's bytes.
@@ -114,6 +128,26 @@ mod tests {
         let code: Vec<u32> = words(&out.code).map(|(_, word)| word).collect();
         assert_eq!(code, [NOP, ADD_SP_32, LDP_X19_X20, LDR_X21, TAKE_FRAME_DOWN, B]);
         assert!(matches!(out.fixups[..], [Fixup { at: 20, target: Target::Symbol(Symbol::Function(7)), .. }]));
+    }
+
+    #[test]
+    fn an_island_in_the_end_is_jumped_over() {
+        // bl; add; b over an island of a jump; the rest, which nothing else leads to, or the island does
+        let island = |jump| {
+            let mut code = vec![0xb400_0081, BL, ADD_SP_32, 0x1400_0002, jump];
+            code.extend(&TAIL[2..]);
+            replaced(&code, 4)
+        };
+        let out = island(0x17ff_fffd).expect("replaced");
+        assert_eq!(words(&out.code).last(), Some((32, B)));
+        assert_eq!(out.fixups[0].at, 32);
+        for jump in [0x1400_0001, 0x1400_0002, 0x1400_0004, 0x17ff_fffe] {
+            assert!(island(jump).is_err_and(|e| e.contains("branch")), "{jump:#x}");
+        }
+        assert!(island(NOP).is_err_and(|e| e.contains("runs into")));
+        // A jump to itself, and one behind the call.
+        assert!(replaced(&[BL, B], 0).is_err_and(|e| e.contains("branch")));
+        assert!(replaced(&[BL, 0x1400_0001 + 99], 0).is_err_and(|e| e.contains("no end")));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Fuel on the final words: what does not pay, or not enough, is refused by its rule's name.
 
 use crate::common::aarch64::{Code, MOV_PASS, NOP, PROLOGUE, cbz_over, ldr, mov, mov_imm, str};
+use crate::rules;
 use wasmkc_audit::audit;
 
 /// `ldr x9, [x0, #24]`
@@ -64,12 +65,38 @@ fn checks_of_another_kind() {
     };
     judged(with(4, 0x5400_008a), &[]);
     judged(with(4, 0x5400_0085), &[]); // b.pl
-    for condition in [0x5400_0081, 0x5400_0082, 0x5400_008c] {
-        judged(with(4, condition), &["fuel-free-cycle"]);
+    // The same, and cbnz x9, which compares the fuel with zero by itself.
+    for condition in [0x5400_0081, 0x5400_0082, 0x5400_008c, 0xb500_0089] {
+        judged(with(4, condition), &["unchecked-charge", "fuel-free-cycle"]);
     }
     // cmp w9, #0; cmp x9, #1; cmp x10, #0; cmn x9, #0; tst x9, x9
     for compare in [0x7100_013f, 0xf100_053f, 0xf100_015f, 0xb100_013f, 0xea09_013f] {
         judged(with(3, compare), &["unchecked-charge", "fuel-free-cycle"]);
+    }
+}
+
+/// The code generator jumps over islands between any two instructions of a large function.
+#[test]
+fn a_charge_with_jumps_in_it() {
+    // A jump over a word behind each word of the charge; the word is a branch's way to the end.
+    let charge = Code::default().charge(3).0;
+    let words: Vec<u32> = charge.bytes[..20].chunks(4).map(|w| u32::from_le_bytes(w.try_into().unwrap())).collect();
+    for cut in 1..5 {
+        let code = |island: &dyn Fn(Code) -> Code| {
+            // cbz w6 to the island
+            let code = Code::new().words(&[cbz_over(6, cut as u32 + 1)]).words(&words[..cut]);
+            let at = code.len();
+            island(code.b_at(at + 8)).words(&words[cut..]).trap(9).cbnz_at(top())
+        };
+        let ahead = code(&|code| {
+            let end = code.len() + 4 * (5 - cut as u32) + 4 + 12 + 4;
+            code.b_at(end)
+        });
+        judged(ahead, &[]);
+        // A word that runs on into the charge's rest: paths meet there.
+        let meets = code(&|code| code.words(&[NOP]));
+        let found = rules(&meets.ret().kwo());
+        assert!(found.contains(&if cut < 3 { "fuel-write" } else { "unchecked-charge" }), "{cut}: {found:?}");
     }
 }
 

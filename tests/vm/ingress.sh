@@ -78,10 +78,9 @@ ip -n dst link add link vdst name vdst.7 type vlan id 7
 ip -n dst addr add 10.10.0.2/24 dev vdst.7
 ip -n dst link set vdst.7 up
 ok "attach rewrite" on_dst wasmkc attach /host/rewrite.kwo --dev vdst.7 --mode ingress
-on_dst timeout 10 socat -u UDP4-RECVFROM:7001 - >/tmp/received &
+on_dst timeout 30 socat -u UDP4-RECVFROM:7001 - >/tmp/received &
 receiver=$!
-sleep 0.5
-echo hello | on_src socat -u - UDP4-SENDTO:10.10.0.2:7001
+eventually sh -c 'echo hello | nsenter --net=/run/netns/src socat -u - UDP4-SENDTO:10.10.0.2:7001; sleep 0.3; test -s /tmp/received'
 wait $receiver
 equal "the packet was changed" "$(cat /tmp/received)" Hello
 ok "detach rewrite" wasmkc detach rewrite --all
@@ -113,6 +112,7 @@ ip link add g0 netns gone type veth peer name g1
 ok "attach in a network namespace" nsenter --net=/run/netns/gone wasmkc attach pass --dev g0 --mode ingress
 ip netns del gone
 ok "that goes" eventually sh -c 'wasmkc list --json | tr -d " \n" | grep -q "\"attached\":0"'
+modprobe tun
 ip tuntap add t0 mode tun
 fails_with "a device without Ethernet header" "Ethernet" wasmkc attach pass --dev t0 --mode ingress
 ok "unload pass" wasmkc unload pass

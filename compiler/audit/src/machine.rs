@@ -205,7 +205,7 @@ impl Instruction {
 
     /// Whether it saves a register of the frame, which is the start's to do.
     pub fn saves_frame(&self) -> bool {
-        either!(self, i => saves_frame(i))
+        each!(self, i => saves_frame(i))
     }
 
     /// Its place among the instructions that take a frame down, if it is one of them.

@@ -40,6 +40,11 @@ pub fn prologue(body: &Body<'_>) -> Option<Prologue> {
     }
 }
 
+/// Whether `i` saves the frame's registers, which the start does once.
+pub fn saves_frame(i: &Code) -> bool {
+    matches!(i.op, Some(Op::PushFrame(_) | Op::PushFrameSave(_)))
+}
+
 /// The registers, each with the distance of its place from the frame pointer.
 pub fn saved(registers: UpperRegSet<XReg>) -> impl Iterator<Item = (Register, i64)> {
     registers.into_iter().zip(1..).map(|(r, n)| (r.to_u8(), 8 * n))
@@ -69,5 +74,5 @@ pub fn is_behind_frame(image: &Image<'_>, f: &Function, i: &Code) -> bool {
 
 /// The site of the trap that a frame's start is where no stack is left.
 pub fn stack_site(i: &Code) -> Option<u32> {
-    matches!(i.op, Some(Op::PushFrame(_) | Op::PushFrameSave(_))).then_some(i.at + 1)
+    saves_frame(i).then_some(i.at + 1)
 }

@@ -30,7 +30,7 @@ use crate::image::{Image, Target};
 use crate::machine::{Broken, Convention};
 pub use allowed::check;
 pub use branch::{control, first_argument};
-pub use frame::{is_behind_frame, prologue, stack_site, takedown};
+pub use frame::{is_behind_frame, prologue, saves_frame, stack_site, takedown};
 
 /// The stack pointer.
 const SP: Register = 30;

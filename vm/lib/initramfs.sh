@@ -113,7 +113,8 @@ base_initramfs() {
 	key=$({
 		echo "$1"
 		sha256sum "$VM_DIR/modules.list" "$VM_DIR"/init/* "$VM_DIR/lib/initramfs.sh" "${found[@]#*=}"
-		[ -n "$programs" ] || ldd "${found[@]#*=}" 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs stat -L -c '%n %s %Y'
+		# ldd fails for a static program among them.
+		[ -n "$programs" ] || { ldd "${found[@]#*=}" 2>/dev/null || true; } | grep -o '/[^ ]*\.so[^ ]*' | sort -u | xargs stat -L -c '%n %s %Y'
 	} | sha256sum | cut -c1-32)
 	archive="$VM_BUILD/base/$key.cpio"
 	if [ ! -f "$archive" ]; then

@@ -141,7 +141,7 @@ fn bytecode_of_another_version() {
     }
     let native =
         Object { meta: wasmkc_abi::object::Meta { bytecode: 48, ..alone(EM_X86_64).meta }, ..alone(EM_X86_64) };
-    assert_eq!(load(&native.elf()).unwrap_err().code, Code::ReservedNotZero, "native code has no such version");
+    assert_eq!(load(&native.elf()).unwrap_err().code, Code::BytecodeMismatch, "native code has no such version");
 }
 
 #[test]

@@ -89,16 +89,12 @@ fn checks_of_another_kind() {
     };
     judged(checked(|c, to| encode::br_if_xsgteq64_i8(c, x(9), 0, to)), &[]);
     judged(checked(|c, to| encode::br_if_xsgteq64_i32(c, x(9), 0, to)), &[]);
+    judged(checked(|c, to| encode::br_if_xslt64_i8(c, x(9), 0, to)), &["fuel-free-cycle"]);
     for check in [
         (|c, to| encode::br_if_xneq64_i8(c, x(9), 0, to)) as fn(&mut Vec<u8>, PcRelOffset),
         |c, to| encode::br_if_xugteq64_u8(c, x(9), 0, to),
         |c, to| encode::br_if_xsgt64_i8(c, x(9), 0, to),
-        |c, to| encode::br_if_xslt64_i8(c, x(9), 0, to),
-    ] {
-        judged(checked(check), &["fuel-free-cycle"]);
-    }
-    for check in [
-        (|c, to| encode::br_if_xsgteq64_i8(c, x(9), -1, to)) as fn(&mut Vec<u8>, PcRelOffset),
+        |c, to| encode::br_if_xsgteq64_i8(c, x(9), -1, to),
         |c, to| encode::br_if_xsgteq64_i8(c, x(10), 0, to),
         |c, to| encode::br_if_xsgteq32_i8(c, x(9), 0, to),
         |c, to| encode::br_if_xslt64(c, x(10), x(9), to),

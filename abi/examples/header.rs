@@ -30,6 +30,7 @@ fn main() {
         ("MAX_EXPORT_VALUES", u64::from(limits::MAX_EXPORT_VALUES)),
         ("FUEL_INIT", limits::FUEL_INIT),
         ("FUEL_MAX", limits::FUEL_MAX),
+        ("FUEL_PORTABLE_MAX", limits::FUEL_PORTABLE_MAX),
         ("FUEL_CALL_MAX", limits::FUEL_CALL_MAX),
         ("MAX_LOG", u64::from(limits::MAX_LOG)),
         ("MAX_PACKET_BYTES", u64::from(limits::MAX_PACKET_BYTES)),

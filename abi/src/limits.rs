@@ -57,6 +57,9 @@ pub const FUEL_DEFAULT: u64 = 100_000;
 pub const INSTRUCTIONS_PER_FUEL: u32 = 16;
 /// Largest fuel ceiling an object may ask for.
 pub const FUEL_MAX: u64 = 10_000_000;
+/// Most fuel of a run of portable code: each of its instructions takes a machine some ten of its own, and a device's
+/// 64 packets of one poll must not keep a CPU for the seconds after which the kernel calls it stuck.
+pub const FUEL_PORTABLE_MAX: u64 = 1_000_000;
 /// Most fuel that a call in process context may ask for.
 pub const FUEL_CALL_MAX: u64 = 20_000_000;
 /// Fuel for instantiation: the start function, `_initialize` and `init` together.

@@ -9,6 +9,7 @@
 #include <linux/minmax.h>
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
+#include "compat.h"
 #include "wasmkc.h"
 
 int wkc_bytecode_alloc(size_t size, u64 *addr)
@@ -25,7 +26,7 @@ int wkc_bytecode_alloc(size_t size, u64 *addr)
 			goto err;
 	}
 	/* From here on pages and their list belong to the mapping. */
-	at = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, PAGE_KERNEL_RO);
+	at = vmap(pages, count, VM_MAP | VM_MAP_PUT_PAGES, WKC_PAGE_RO);
 	if (!at)
 		goto err;
 	*addr = wkc_address(at);

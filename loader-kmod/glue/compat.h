@@ -37,6 +37,14 @@
 
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/pgtable.h>
+
+/* 32-bit Arm has none of its own, and the one that linux/pgtable.h has for it is writable. */
+#ifdef CONFIG_ARM
+#define WKC_PAGE_RO __pgprot(pgprot_val(PAGE_KERNEL) | L_PTE_RDONLY)
+#else
+#define WKC_PAGE_RO PAGE_KERNEL_RO
+#endif
 
 /*
  * Where BPF programs may call functions of modules: types of the kernel to check such a call by, and a compiler

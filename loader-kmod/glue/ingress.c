@@ -56,8 +56,10 @@ static void pull_header(struct sk_buff *skb, const struct ethhdr *before)
 {
 	if (skb_vlan_tag_present(skb)) {
 		const struct vlan_ethhdr *h = (const struct vlan_ethhdr *)skb->data;
+		/* The kernel warns of any other, and the program may have written anything there. */
+		__be16 proto = eth_type_vlan(h->h_vlan_proto) ? h->h_vlan_proto : skb->vlan_proto;
 
-		__vlan_hwaccel_put_tag(skb, h->h_vlan_proto, ntohs(h->h_vlan_TCI));
+		__vlan_hwaccel_put_tag(skb, proto, ntohs(h->h_vlan_TCI));
 		memmove(skb->data + VLAN_HLEN, skb->data, 2 * ETH_ALEN);
 		__skb_pull(skb, VLAN_HLEN);
 	}
@@ -84,8 +86,13 @@ static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_h
 	struct ethhdr before;
 	u32 verdict, trap;
 
-	if (skb->data - skb_mac_header(skb) != ETH_HLEN || skb_cow(skb, ETH_HLEN + VLAN_HLEN) || skb_linearize(skb))
+	/* One that others hold, too, may not be changed, and there is no putting a copy in its place here. */
+	if (skb_shared(skb) || skb->data - skb_mac_header(skb) != ETH_HLEN || skb_cow(skb, ETH_HLEN + VLAN_HLEN) ||
+	    skb_linearize(skb)) {
+		pr_warn_ratelimited("wasmkc: %s: a packet was dropped: shared, without a plain Ethernet header, or no memory\n",
+				    skb->dev->name);
 		return NF_DROP;
+	}
 	before = *eth_hdr(skb);
 	push_header(skb);
 	packet.data = skb->data;
@@ -112,17 +119,17 @@ static struct wkc_filter *pin(const char *name, char *msg)
 		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but not attached", name);
 		f = ERR_PTR(-EOPNOTSUPP);
 	} else {
-		f->ingress++;
+		atomic_inc(&f->ingress);
 	}
 	mutex_unlock(&wkc_lock);
 	return f;
 }
 
+/* The last that is done with @f: unload may free it at once. No lock, for rtnl is held here and there. */
 static void unpin(struct wkc_filter *f)
 {
-	mutex_lock(&wkc_lock);
-	f->ingress--;
-	mutex_unlock(&wkc_lock);
+	smp_mb__before_atomic();
+	atomic_dec(&f->ingress);
 }
 
 /* ingress_lock and rtnl held. */

@@ -83,11 +83,11 @@ static int judge(struct wkc_packet_request *req, u8 *data, void __user *arg, cha
 	if (copy_from_user(data, packet, req->len) || copy_to_user(packet, data, req->len) ||
 	    (req->record && copy_to_user(record, &rec, sizeof(rec))) || copy_to_user(arg, req, sizeof(*req)))
 		return -EFAULT;
-	rcu_read_lock();
 	local_bh_disable();
+	rcu_read_lock();
 	ret = run(req, data, &rec, msg);
-	local_bh_enable();
 	rcu_read_unlock();
+	local_bh_enable();
 	if (ret)
 		return ret;
 	if (copy_to_user(packet, data, req->len) ||

@@ -118,6 +118,11 @@ static int check_image(const struct wkc_load *req, const struct wkc_image_info *
 			 req->fuel, image->fuel);
 		return -EINVAL;
 	}
+	if (image->engine == WKC_ENGINE_PORTABLE && (req->fuel ?: image->fuel) > WKC_FUEL_PORTABLE_MAX) {
+		snprintf(msg, WKC_MSG_LEN, "portable code is interpreted: give it a fuel of at most %u, not %llu",
+			 WKC_FUEL_PORTABLE_MAX, req->fuel ?: image->fuel);
+		return -EINVAL;
+	}
 	if (image->instance_bytes < sizeof(struct wkc_instance)) {
 		snprintf(msg, WKC_MSG_LEN, "bug in the loader's core: an instance of %u bytes",
 			 image->instance_bytes);
@@ -285,7 +290,7 @@ static void remove(u32 slot)
 int wkc_program_unload(const char *name, char *msg)
 {
 	struct wkc_filter *f;
-	u32 attached;
+	u32 attached, ingress;
 	int ret = 0;
 
 	mutex_lock(&wkc_lock);
@@ -296,9 +301,10 @@ int wkc_program_unload(const char *name, char *msg)
 		goto out;
 	}
 	attached = wkc_stub_attached(f);
-	if (attached || f->ingress) {
+	ingress = atomic_read(&f->ingress);
+	if (attached || ingress) {
 		snprintf(msg, WKC_MSG_LEN, "`%s` is attached (%u stub programs are in use, and %u ingress hooks); detach it first",
-			 name, attached, f->ingress);
+			 name, attached, ingress);
 		ret = -EBUSY;
 		goto out;
 	}
@@ -320,7 +326,7 @@ static void describe(struct wkc_filter *f, struct wkc_program_info *out)
 	memset(out, 0, sizeof(*out));
 	strscpy(out->name, f->name, sizeof(out->name));
 	out->id = f->id;
-	out->attached = wkc_stub_attached(f) + f->ingress;
+	out->attached = wkc_stub_attached(f) + atomic_read(&f->ingress);
 	out->flags = f->image.flags;
 	out->hooks = f->image.hooks;
 	out->trap_verdict = f->trap_verdict;

@@ -110,7 +110,7 @@ struct wkc_filter {
 	struct wkc_image_info image;	/* constant */
 	size_t bytes;			/* charged for this struct and the image; constant */
 	struct list_head stubs;		/* protected by wkc_lock */
-	u32 ingress;			/* attachments of ingress.c; protected by wkc_lock */
+	atomic_t ingress;		/* attachments of ingress.c; rises under wkc_lock only */
 	u32 sessions;			/* open devices that call it; protected by wkc_lock */
 	size_t session_bytes;		/* charged for their instances; protected by wkc_lock */
 	atomic64_t no_cpu_traps[WKC_TRAP_COUNTERS]; /* traps where no wkc_cpu may be written */

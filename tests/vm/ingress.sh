@@ -90,6 +90,14 @@ equal "no trap" "$(number rewrite trapped)" 0
 ok "detach it" wasmkc detach rewrite --all
 ok "unload rewrite" wasmkc unload rewrite
 
+# A tag's type that nobody knows of, where the kernel looks up the device of the tag: it would warn.
+ok "attach vlan-type" on_dst wasmkc attach /host/vlan-type.kwo --dev vdst --mode ingress
+ok "the tag stays what it was" on_src ping -c 2 -W 2 10.10.0.2
+ok "it was judged" eventually counted vlan-type pass 2
+equal "the kernel has not warned" "$(dmesg | grep -c 'invalid VLAN protocol')" 0
+ok "detach vlan-type" wasmkc detach vlan-type --all
+ok "unload vlan-type" wasmkc unload vlan-type
+
 # A verdict that this hook does not know.
 ok "attach tx, told of it" sh -c "nsenter --net=/run/netns/dst wasmkc attach /host/tx.kwo --dev vdst --mode ingress | grep 'tx and redirect count as traps'"
 ok "send" on_src wkc-traffic udp 10.9.0.2:7000 --count 5 --pause 100

@@ -62,6 +62,13 @@ pub fn audit(file: &Path, bytes: &[u8]) -> Result<Report> {
         .details(findings)
         .help("build the object again with `wasmkc build`; objects it makes pass, so report it if one does not")
     })?;
-    targets::all(file, bytes)?;
+    let mut read: Vec<_> = targets::all(file, bytes)?.iter().map(|part| part.name.to_string()).collect();
+    let mut judged: Vec<_> = [&report].into_iter().chain(&report.inner).map(|r| r.target.to_string()).collect();
+    read.sort_unstable();
+    judged.sort_unstable();
+    if read != judged {
+        let found = format_args!("a loader reads {}, the audit {}", read.join(", "), judged.join(", "));
+        return Err(Error::new(format_args!("{}: {found}", file.display())));
+    }
     Ok(report)
 }

@@ -164,6 +164,11 @@ pub fn limit(what: &str, count: usize, most: u32, findings: &mut Vec<Finding>) {
 
 /// No section is writable and executable, only `.text` is executable, `.rodata` is plain.
 fn check_flags(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
+    let first = elf.elf_section_table().iter().next();
+    if first.is_some_and(|h| h.sh_type(elf.endian()) != elf::SHT_NULL) {
+        let detail = "section header 0 is in use: some readers see it, some pass over it";
+        findings.push(Finding::object(Rule::Malformed, detail));
+    }
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for s in elf.sections() {
         let name = s.name().unwrap_or("?");

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use object::read::elf::FileHeader as _;
+use object::elf;
+use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags, RelocationTarget};
 use wasmkc_abi::limits::MAX_RELOCATIONS;
 use wasmkc_abi::object::{
@@ -27,8 +28,31 @@ pub enum Target {
     RodataLow(i64),
 }
 
+/// Refuses tables of symbols and relocations that a loader may read otherwise than it is done here: another symbol
+/// table than the first, another form of relocations than SHT_RELA, rows that are passed over here.
+fn check_tables(elf: &Elf<'_>, findings: &mut Vec<Finding>) {
+    let (endian, symbols) = (elf.endian(), elf.elf_symbol_table().section());
+    for s in elf.sections() {
+        let header = s.elf_section_header();
+        let is_read = match header.sh_type(endian) {
+            elf::SHT_SYMTAB => s.index() == symbols,
+            elf::SHT_RELA => {
+                let rows = header.rela(endian, elf.data());
+                header.sh_info(endian) != 0 && matches!(rows, Ok(Some((_, link))) if link == symbols)
+            }
+            elf::SHT_REL | elf::SHT_CREL => false,
+            _ => true,
+        };
+        if !is_read {
+            let detail = format!("section {}: a loader may read it otherwise", s.name().unwrap_or("?"));
+            findings.push(Finding::object(Rule::Relocation, detail));
+        }
+    }
+}
+
 /// Relocations of `.text`; none may apply to any other section that the loader reads.
 pub fn relocations(elf: &Elf<'_>, findings: &mut Vec<Finding>) -> BTreeMap<u32, Target> {
+    check_tables(elf, findings);
     let mut out = BTreeMap::new();
     let most = MAX_RELOCATIONS as usize;
     for s in elf.sections() {

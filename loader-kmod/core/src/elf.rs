@@ -20,6 +20,8 @@ pub const SHT_RELA: u32 = 4;
 pub const SHT_NOBITS: u32 = 8;
 /// `sh_type`: relocations without addends.
 pub const SHT_REL: u32 = 9;
+/// Relocations in a compact form.
+pub const SHT_CREL: u32 = 0x4000_0014;
 /// `sh_flags`: writable.
 pub const SHF_WRITE: u64 = 1;
 /// `sh_flags`: takes memory.
@@ -171,6 +173,10 @@ impl<'a> Elf<'a> {
         }
         let table_size = u64::from(count) * SECTION_HEADER as u64;
         let table = range(bytes, table_offset, table_size).ok_or(Error::at(Code::Truncated, "", 40))?;
+        // Readers disagree about a first header that is in use: most pass over it.
+        if raw(table, 0).is_none_or(|first| first.kind != SHT_NULL) {
+            return Err(Error::at(Code::BadElfHeader, "section header 0", 40));
+        }
         let names_header = raw(table, names_index).ok_or(bad(62))?;
         if names_header.kind != SHT_STRTAB {
             return Err(bad(62));

@@ -9,7 +9,7 @@ use wasmkc_abi::limits::{FUEL_MAX, MAX_MEMORY_PAGES, MAX_RODATA_BYTES, MAX_TEXT_
 use wasmkc_abi::object::{self as o, Meta, NONE};
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR};
 
-use crate::elf::{Elf, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, SHT_REL, SHT_RELA, Section};
+use crate::elf::{Elf, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_CREL, SHT_PROGBITS, SHT_REL, SHT_RELA, Section};
 use crate::error::{Code, Error};
 use crate::image::SignedImage;
 use crate::memory::List;
@@ -135,7 +135,7 @@ impl<'a> Sections<'a> {
         let rela = find(elf, RELA_TEXT)?;
         let rela_index = rela.map(|s| s.index);
         // relocations that nobody would apply must not be there at all
-        for s in elf.sections().filter(|s| s.kind == SHT_RELA || s.kind == SHT_REL) {
+        for s in elf.sections().filter(|s| matches!(s.kind, SHT_RELA | SHT_REL | SHT_CREL)) {
             let target = elf.get(s.info).ok_or(Error::in_section(Code::BadSection, "relocations"))?;
             if Some(s.index) != rela_index && target.flags & SHF_ALLOC != 0 {
                 return Err(Error::in_section(Code::BadSection, "relocations"));

@@ -5,7 +5,7 @@
 use wasmkc_abi::helper::Helper;
 use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET, SYMBOL_RET, SYMBOL_TRAP};
 
-/// One of the two places a program's bytes live in.
+/// One of the places a program's bytes live in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arena {
     /// Read and execute.

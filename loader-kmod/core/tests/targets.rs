@@ -281,3 +281,14 @@ fn names_sections_and_numbers_of_targets_go_together() {
         assert!(TARGETS[..i].iter().all(|other| other.machine != row.machine && other.elf_machine != row.elf_machine));
     }
 }
+
+#[test]
+fn section_header_0_in_use() {
+    let mut elf = whole();
+    let table = u64::from_le_bytes(elf[40..48].try_into().unwrap()) as usize;
+    for of in 1..3 {
+        elf.copy_within(table + 64 * of..table + 64 * (of + 1), table);
+        let error = load(&elf).unwrap_err();
+        assert_eq!((error.code, error.section), (Code::BadElfHeader, "section header 0"), "{error}");
+    }
+}

@@ -275,6 +275,57 @@ fn a_trap_without_a_row_and_a_row_without_a_trap() {
     refused(&Kwo::new(code), "trap-site");
 }
 
+/// An object with a relocation, and the place of the section header of its relocations.
+fn with_relocations() -> (Vec<u8>, usize) {
+    let elf = Kwo::pass().build();
+    let table = u64::from_le_bytes(elf[40..48].try_into().unwrap()) as usize;
+    let headers = (table..elf.len()).step_by(64);
+    let rela = headers.take_while(|at| at + 64 <= elf.len()).find(|at| elf[at + 4..at + 8] == [4, 0, 0, 0]);
+    (elf.clone(), rela.expect("it calls wkc_trap"))
+}
+
+#[track_caller]
+fn another_reader(elf: &[u8]) {
+    let findings = audit(elf).unwrap_err();
+    let said = |f: &Finding| f.rule.name() == "relocation" && f.to_string().contains("a loader may read it otherwise");
+    assert!(findings.iter().any(said), "{findings:?}");
+}
+
+#[test]
+fn relocations_in_another_form() {
+    // SHT_REL and SHT_CREL
+    for kind in [9u32, 0x4000_0014] {
+        let (mut elf, rela) = with_relocations();
+        elf[rela + 4..rela + 8].copy_from_slice(&kind.to_le_bytes());
+        another_reader(&elf);
+    }
+}
+
+#[test]
+fn relocations_that_are_no_whole_rows() {
+    let (mut elf, rela) = with_relocations();
+    elf[rela + 32] -= 1;
+    another_reader(&elf);
+}
+
+#[test]
+fn relocations_of_no_section() {
+    let (mut elf, rela) = with_relocations();
+    elf[rela + 44..rela + 48].fill(0);
+    another_reader(&elf);
+}
+
+#[test]
+fn two_symbol_tables() {
+    let (mut elf, rela) = with_relocations();
+    // The relocations' own header becomes a second table of symbols.
+    elf[rela + 4..rela + 8].copy_from_slice(&2u32.to_le_bytes());
+    assert!(audit(&elf).is_err());
+    let (mut elf, rela) = with_relocations();
+    elf[rela + 40] += 1;
+    another_reader(&elf);
+}
+
 #[test]
 fn relocations_at_other_places() {
     let with = |at, to, addend| {

@@ -151,3 +151,15 @@ fn targets_that_are_not_one_filter() {
         assert!(text.contains(&format!("the code for aarch64 has other {what} than that for x86_64")), "{text}");
     }
 }
+
+#[test]
+fn section_header_0_in_use() {
+    let mut elf = with(&[(AARCH64, arm().build())]).build();
+    let table = u64::from_le_bytes(elf[40..48].try_into().unwrap()) as usize;
+    let count = usize::from(u16::from_le_bytes(elf[60..62].try_into().unwrap()));
+    for of in 1..count {
+        elf.copy_within(table + 64 * of..table + 64 * (of + 1), table);
+        let findings = audit(&elf).unwrap_err();
+        assert!(findings.iter().any(|f| f.rule.name() == "malformed-object"), "{of}: {findings:?}");
+    }
+}

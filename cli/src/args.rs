@@ -76,7 +76,7 @@ pub struct Build {
     /// The object [default: IN.kwo]
     #[arg(short, long, value_name = "OUT.kwo")]
     pub output: Option<PathBuf>,
-    /// Machine to make code for, as `uname -m` names it; may be given again [default: all]
+    /// Machine to make code for, as `uname -m` names it, or `portable`; may be given again [default: all]
     #[arg(long = "target", value_name = "TARGET", value_parser = target())]
     pub targets: Vec<Target>,
     /// Sign with this private key (PEM or DER)
@@ -226,7 +226,8 @@ pub struct Audit {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The machine code itself is shown by `objdump -d -M intel FILE.kwo`; of another than the first target, by the
-same of what --extract writes: the unsigned object that `build --target TARGET` gives.
+same of what --extract writes: the unsigned object that `build --target TARGET` gives. Portable code is none
+that objdump knows.
 
 Examples:
   wasmkc inspect filter.kwo
@@ -338,7 +339,7 @@ pub struct LoadOptions {
     /// Name of the program; the object's own, or the file's, without this
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Interpret the object's portable code, even if it has native code for this machine
+    /// Interpret the object's portable code, which has no speculation masks, even if it has native code for this machine
     #[arg(long)]
     pub force_portable: bool,
     #[command(flatten)]

@@ -95,9 +95,9 @@ equal "unload: no reset ran afterwards" "$wrong" 0
 # on CPU 1 and is moved when that goes.
 # Has the sender of CPU 1 begun? One that comes when that has gone would not start at all.
 sends_on_cpu1() {
-	for process in /proc/[0-9]*; do
-		[ "$(cat "$process/comm" 2>/dev/null)" = wkc-traffic ] &&
-			grep -qx 'Cpus_allowed_list:[[:space:]]*1' "$process/status" 2>/dev/null && return
+	senders=$(grep -lsx wkc-traffic /proc/[0-9]*/comm)
+	for comm in $senders; do
+		grep -qsx 'Cpus_allowed_list:[[:space:]]*1' "${comm%comm}status" && return
 	done
 	return 1
 }

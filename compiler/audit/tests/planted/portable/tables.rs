@@ -119,13 +119,14 @@ fn entries_and_functions() {
     kwo.more_rows = FuncRow { text_offset: 1, size: 4, name: 0, wasm_index: 1 }.write().to_vec();
     refused(&kwo, "function-table");
     // At any byte behind it: there is no alignment.
-    let end = kwo.functions[0].bytes.len() as u32;
+    let at = (kwo.functions[0].bytes.len() as u32).next_multiple_of(16) + 1;
     let more = Code::new().ret().0;
-    kwo.more_rows =
-        FuncRow { text_offset: end, size: more.bytes.len() as u32, name: 0, wasm_index: 1 }.write().to_vec();
-    let text = kwo.functions[0].bytes.clone();
-    kwo.functions[0].bytes.truncate(text.len());
-    assert!(!rules(&kwo).contains(&"entry-point"));
+    kwo.more_text = [&[0][..], &more.bytes].concat();
+    kwo.more_text.resize(kwo.more_text.len().next_multiple_of(16), 0);
+    kwo.more_rows = FuncRow { text_offset: at, size: more.bytes.len() as u32, name: 0, wasm_index: 1 }.write().to_vec();
+    // Its rows of traps are missing, and nothing else.
+    let rules = rules(&kwo);
+    assert!(!rules.is_empty() && rules.iter().all(|rule| *rule == "trap-site"), "{rules:?}");
 }
 
 #[test]

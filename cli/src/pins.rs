@@ -14,8 +14,6 @@ use std::time::{Duration, Instant};
 /// Where the bpf file system is mounted.
 pub const BPFFS: &str = "/sys/fs/bpf";
 const FOLDER: &str = "/sys/fs/bpf/wasmkc";
-/// `BPF_FS_MAGIC` of include/uapi/linux/magic.h
-const BPFFS_MAGIC: i64 = 0xcafe_4a11;
 /// How long a link may live on after it was unpinned: the kernel frees it after a grace period.
 const LINK_END: Duration = Duration::from_secs(2);
 
@@ -47,7 +45,7 @@ fn decode(name: &str) -> String {
 
 /// Whether a bpf file system is mounted where we need it.
 pub fn mounted() -> bool {
-    nix::sys::statfs::statfs(BPFFS).is_ok_and(|fs| fs.filesystem_type().0 == BPFFS_MAGIC)
+    nix::sys::statfs::statfs(BPFFS).is_ok_and(|fs| fs.filesystem_type() == nix::sys::statfs::BPF_FS_MAGIC)
 }
 
 /// Fails if there is no bpf file system.

@@ -30,10 +30,10 @@ arm64)
 	;;
 arm)
 	# Integers only: the kernel saves no other registers for a module.
-	target=armv7a-none-eabi emulation=armelf_linux_eabi machine= thunks=
+	target=armv7a-none-eabi emulation=armelf_linux_eabi machine='' thunks=''
 	;;
 s390)
-	target=s390x-unknown-none-softfloat emulation=elf64_s390 machine= thunks=
+	target=s390x-unknown-none-softfloat emulation=elf64_s390 machine='' thunks=''
 	model=pic
 	;;
 *) echo "$0: unknown machine '$1'" >&2 && exit 2 ;;

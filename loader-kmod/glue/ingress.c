@@ -82,7 +82,7 @@ static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_h
 {
 	struct attachment *a = priv;
 	struct wkc_call call __uninitialized;
-	struct wkc_packet packet;
+	struct wkc_packet packet __uninitialized;
 	struct ethhdr before;
 	u32 verdict, trap;
 

@@ -26,7 +26,7 @@ __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)],
 						     rcu_read_lock_bh_held());
 	struct wkc_call call __uninitialized;
-	struct wkc_packet packet;
+	struct wkc_packet packet __uninitialized;
 	u32 trap;
 
 	/* A handle can be guessed, so that a program without `xdp` can be asked for by whoever may load BPF. */

@@ -181,16 +181,10 @@ static int ioc_ingress_detach(void __user *arg)
 /* wkc_lock held. */
 static int handle_of(struct wkc_handle *req, char *msg)
 {
-	struct wkc_filter *f = wkc_program_find(req->name);
+	struct wkc_filter *f = wkc_program_find_xdp(req->name, "not attached", msg);
 
-	if (!f) {
-		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", req->name);
-		return -ENOENT;
-	}
-	if (!f->entry_xdp) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but not attached", req->name);
-		return -EOPNOTSUPP;
-	}
+	if (IS_ERR(f))
+		return PTR_ERR(f);
 	req->handle = f->handle;
 	if (req->stub_fd < 0)
 		return 0;

@@ -111,16 +111,9 @@ static struct wkc_filter *pin(const char *name, char *msg)
 	struct wkc_filter *f;
 
 	mutex_lock(&wkc_lock);
-	f = wkc_program_find(name);
-	if (!f) {
-		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", name);
-		f = ERR_PTR(-ENOENT);
-	} else if (!f->entry_xdp) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but not attached", name);
-		f = ERR_PTR(-EOPNOTSUPP);
-	} else {
+	f = wkc_program_find_xdp(name, "not attached", msg);
+	if (!IS_ERR(f))
 		atomic_inc(&f->ingress);
-	}
 	mutex_unlock(&wkc_lock);
 	return f;
 }

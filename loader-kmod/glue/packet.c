@@ -10,40 +10,19 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 #include "run.h"
-
-/* Program @name under RCU, or NULL. */
-static struct wkc_filter *find(const char *name)
-{
-	u32 slot;
-
-	for (slot = 0; slot < WKC_SLOTS; slot++) {
-		struct wkc_filter *f = rcu_dereference(wkc_slots[slot]);
-
-		if (f && !strcmp(f->name, name))
-			return f;
-	}
-	return NULL;
-}
 
 /* RCU read side, bottom halves disabled. */
 static int run(struct wkc_packet_request *req, u8 *data, struct wkc_trap_record *rec, char *msg)
 {
 	struct wkc_packet packet = { .data = data, .len = req->len, .total_len = req->len, .verdicts = WKC_VERDICTS };
-	struct wkc_filter *f = find(req->name);
+	struct wkc_filter *f = wkc_program_find_xdp(req->name, "judges no packet", msg);
 	struct wkc_call call;
 	u64 start;
 
-	if (!f) {
-		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", req->name);
-		return -ENOENT;
-	}
-	if (!f->entry_xdp) {
-		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but judges no packet", req->name);
-		return -EOPNOTSUPP;
-	}
+	if (IS_ERR(f))
+		return PTR_ERR(f);
 	start = ktime_get_ns();
 	req->verdict = wkc_run(f, &packet, &call, &req->trap);
 	req->time_ns = ktime_get_ns() - start;

@@ -25,10 +25,10 @@ struct wkc_filter __rcu *wkc_slots[WKC_SLOTS];
 static u32 generations[WKC_SLOTS];	/* protected by wkc_lock */
 static u32 last_id;			/* protected by wkc_lock */
 
-/* The filter in @slot, for holders of wkc_lock. */
+/* The filter in @slot, for holders of wkc_lock and inside an RCU read side. */
 static struct wkc_filter *in_slot(u32 slot)
 {
-	return rcu_dereference_protected(wkc_slots[slot], lockdep_is_held(&wkc_lock));
+	return rcu_dereference_check(wkc_slots[slot], lockdep_is_held(&wkc_lock));
 }
 
 struct wkc_filter *wkc_program_find(const char *name)
@@ -42,6 +42,21 @@ struct wkc_filter *wkc_program_find(const char *name)
 			return f;
 	}
 	return NULL;
+}
+
+struct wkc_filter *wkc_program_find_xdp(const char *name, const char *otherwise, char *msg)
+{
+	struct wkc_filter *f = wkc_program_find(name);
+
+	if (!f) {
+		snprintf(msg, WKC_MSG_LEN, "no program named `%s` is loaded", name);
+		return ERR_PTR(-ENOENT);
+	}
+	if (!f->entry_xdp) {
+		snprintf(msg, WKC_MSG_LEN, "`%s` exports no `xdp`: it can be called, but %s", name, otherwise);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return f;
 }
 
 struct wkc_filter *wkc_program_find_id(u32 id)

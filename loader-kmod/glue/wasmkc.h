@@ -167,7 +167,9 @@ extern struct mutex wkc_lock;
 extern struct wkc_filter __rcu *wkc_slots[WKC_SLOTS];
 int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg);
 int wkc_program_unload(const char *name, char *msg);
+/* Under wkc_lock, or inside an RCU read side; the second one is an error with a message unless it has `xdp`. */
 struct wkc_filter *wkc_program_find(const char *name);
+struct wkc_filter *wkc_program_find_xdp(const char *name, const char *otherwise, char *msg);
 struct wkc_filter *wkc_program_find_id(u32 id);
 u32 wkc_program_list(struct wkc_program_info *out, u32 capacity);
 u32 wkc_program_count(void);

@@ -6,11 +6,13 @@
 //! x86_64   what this machine's code needs before it is placed
 //! aarch64  the same
 //! portable what bytecode needs
+//! kept     what is left when instructions go
 //! layout   all functions to one .text and one .rodata
 //! stack    bound of stack use over the call graph
 //! ```
 
 mod aarch64;
+mod kept;
 mod layout;
 mod portable;
 mod stack;

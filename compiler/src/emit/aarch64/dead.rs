@@ -17,14 +17,14 @@ use super::{
     words,
 };
 
-/// What is kept of a function, by instruction.
-struct Kept {
+/// What stays of a function, by instruction.
+struct Marks {
     reached: Vec<bool>,
     /// Branches that are dropped although they are reached.
     own: Vec<bool>,
 }
 
-impl Kept {
+impl Marks {
     fn keeps(&self, at: usize) -> bool {
         self.reached[at] && !self.own[at]
     }
@@ -34,36 +34,20 @@ impl Kept {
 pub fn remove(out: &mut Compiled, own_checks: &HashSet<u32>) -> Result<(), String> {
     let mut flows: Vec<Flow> = words(&out.code).map(|(at, word)| flow(word, at)).collect::<Result<_, _>>()?;
     end_at_once(&mut out.code, &mut flows, own_checks);
-    let kept = mark(&flows, own_checks)?;
-    if (0..flows.len()).all(|n| kept.keeps(n)) {
+    let marks = mark(&flows, own_checks)?;
+    if (0..flows.len()).all(|n| marks.keeps(n)) {
         return Ok(());
     }
-    // Where each instruction goes; a dropped one's place is that of the next kept one.
-    let mut moved = Vec::with_capacity(flows.len() + 1);
-    let mut end = 0u32;
-    for n in 0..flows.len() {
-        moved.push(end);
-        end += if kept.keeps(n) { WORD } else { 0 };
-    }
-    moved.push(end);
-    let place = |at: u32| moved[(at / WORD) as usize];
-    let keeps = |at: u32| kept.keeps((at / WORD) as usize);
-    let mut code = Vec::with_capacity(end as usize);
-    for (at, word) in words(&out.code).filter(|(at, _)| keeps(*at)) {
-        let word = match flows[(at / WORD) as usize] {
-            Flow::Jump(to) | Flow::Branch(to) => redirected(word, i64::from(place(to)) - i64::from(place(at)))?,
-            _ => word,
-        };
-        code.extend_from_slice(&word.to_le_bytes());
-    }
-    // What points at a dropped instruction goes, but for lines, which are where the next instruction is.
-    out.fixups.retain(|f| keeps(f.at));
-    out.traps.retain(|t| keeps(t.site - WORD));
-    out.fixups.iter_mut().for_each(|f| f.at = place(f.at));
-    out.traps.iter_mut().for_each(|t| t.site = place(t.site - WORD) + WORD);
-    out.lines.iter_mut().for_each(|line| line.at = place(line.at));
-    out.code = code;
-    Ok(())
+    let instructions = (0..flows.len()).filter(|n| marks.keeps(*n)).map(|n| n as u32 * WORD).map(|at| at..at + WORD);
+    out.keep(instructions, |bytes, old, new, kept| {
+        if let (Flow::Jump(to) | Flow::Branch(to), Some(word)) = (flows[(old / WORD) as usize], bytes.first_chunk_mut())
+        {
+            // To a branch that is dropped is to what stands behind it.
+            let distance = i64::from(kept.next(to)) - i64::from(new);
+            *word = redirected(u32::from_le_bytes(*word), distance)?.to_le_bytes();
+        }
+        Ok(())
+    })
 }
 
 /// Most jumps that are followed to see where they lead; the code generator makes one or two.
@@ -94,21 +78,21 @@ fn end_at_once(code: &mut [u8], flows: &mut [Flow], own_checks: &HashSet<u32>) {
     }
 }
 
-fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Kept, String> {
-    let mut kept = Kept { reached: vec![false; flows.len()], own: vec![false; flows.len()] };
+fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Marks, String> {
+    let mut marks = Marks { reached: vec![false; flows.len()], own: vec![false; flows.len()] };
     let mut work = vec![0];
     while let Some(at) = work.pop() {
         let n = (at / WORD) as usize;
         let flow = flows.get(n).filter(|_| at.is_multiple_of(WORD));
         let flow = flow.ok_or_else(|| format!("control leads to {at:#x}, where nothing starts"))?;
-        if std::mem::replace(&mut kept.reached[n], true) {
+        if std::mem::replace(&mut marks.reached[n], true) {
             continue;
         }
         match *flow {
             Flow::Next => work.push(at + WORD),
             Flow::Jump(to) => work.push(to),
             Flow::Branch(to) if own_checks.contains(&behind_jumps(flows, to)) => {
-                kept.own[n] = true;
+                marks.own[n] = true;
                 work.push(at + WORD);
             }
             Flow::Branch(to) => work.extend([to, at + WORD]),
@@ -116,7 +100,7 @@ fn mark(flows: &[Flow], own_checks: &HashSet<u32>) -> Result<Kept, String> {
             Flow::Return | Flow::Stop => {}
         }
     }
-    Ok(kept)
+    Ok(marks)
 }
 
 #[cfg(test)]

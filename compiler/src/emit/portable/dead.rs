@@ -1,8 +1,6 @@
 //! Drops instructions that nothing reaches, so that every byte of a function means something to the audit: jumps that
 //! only jump on, which the code generator threads and leaves behind where it cannot take them back.
 
-use std::collections::BTreeMap;
-
 use super::{
     Compiled,
     ops::{DISTANCE, Flow, Step, flow, steps},
@@ -17,33 +15,16 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
     if reached.iter().all(|reached| *reached) {
         return Ok(());
     }
-    let mut code = Vec::with_capacity(out.code.len());
-    let mut moved: BTreeMap<u32, u32> = BTreeMap::new();
-    let kept = || steps.iter().zip(&flows).zip(&reached).filter(|(_, reached)| **reached).map(|(pair, _)| pair);
-    for (step, _) in kept() {
-        moved.insert(step.at, code.len() as u32);
-        code.extend_from_slice(&out.code[step.at as usize..step.end as usize]);
-    }
-    for (step, flow) in kept() {
-        if let Flow::Jump(to) | Flow::Branch(to) = flow {
-            let start = moved[&step.at];
-            let distance = i64::from(moved[to]) - i64::from(start);
-            let end = (start + step.end - step.at) as usize;
-            code[end - DISTANCE..end].copy_from_slice(&(distance as i32).to_le_bytes());
+    let kept = steps.iter().zip(&reached).filter(|(_, reached)| **reached).map(|(step, _)| step.at..step.end);
+    let flow_at = |at: u32| steps.binary_search_by_key(&at, |step| step.at).ok().map(|n| flows[n]);
+    out.keep(kept, |bytes, old, new, kept| {
+        if let Some(Flow::Jump(to) | Flow::Branch(to)) = flow_at(old) {
+            let distance = i64::from(kept.next(to)) - i64::from(new);
+            let field = bytes.len() - DISTANCE;
+            bytes[field..].copy_from_slice(&(distance as i32).to_le_bytes());
         }
-    }
-    // What points at or into an instruction moves with it; what points into a dropped one goes.
-    let place = |at: u32| {
-        let n = steps.partition_point(|step| step.at <= at).checked_sub(1)?;
-        reached[n].then(|| moved[&steps[n].at] + (at - steps[n].at))
-    };
-    out.fixups.retain_mut(|f| place(f.at).map(|at| f.at = at).is_some());
-    out.traps.retain_mut(|t| place(t.site - 1).map(|at| t.site = at + 1).is_some());
-    for line in &mut out.lines {
-        line.at = moved.range(line.at..).next().map_or(code.len() as u32, |(_, at)| *at);
-    }
-    out.code = code;
-    Ok(())
+        Ok(())
+    })
 }
 
 fn mark(steps: &[Step], flows: &[Flow]) -> Result<Vec<bool>, String> {

@@ -25,34 +25,17 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
     if steps.values().all(|s| s.reached) {
         return Ok(());
     }
-    let mut code = Vec::with_capacity(out.code.len());
-    let mut moved: BTreeMap<u32, u32> = BTreeMap::new();
-    for (at, step) in steps.iter().filter(|(_, s)| s.reached) {
-        moved.insert(*at, code.len() as u32);
-        code.extend_from_slice(&out.code[*at as usize..step.instruction.next_ip() as usize]);
-    }
-    for (at, step) in steps.iter().filter(|(_, s)| s.reached) {
-        if let Some(target) = branch_target(&step.instruction) {
-            let end = moved[at] as usize + step.instruction.len();
-            if step.instruction.len() < 5 {
-                return Err(format!("short branch at {at:#x}"));
-            }
-            let distance = i64::from(moved[&target]) - end as i64;
-            code[end - 4..end].copy_from_slice(&(distance as i32).to_le_bytes());
+    let kept = steps.iter().filter(|(_, s)| s.reached).map(|(at, s)| *at..s.instruction.next_ip() as u32);
+    out.keep(kept, |bytes, old, new, kept| {
+        let Some(target) = steps.get(&old).and_then(|step| branch_target(&step.instruction)) else { return Ok(()) };
+        let len = bytes.len();
+        if len < 5 {
+            return Err(format!("short branch at {old:#x}"));
         }
-    }
-    // What points at or into an instruction moves with it; what points into a dropped one goes.
-    let place = |at: u32| {
-        let (start, step) = steps.range(..=at).next_back()?;
-        step.reached.then(|| moved[start] + (at - start))
-    };
-    out.fixups.retain_mut(|f| place(f.at).map(|at| f.at = at).is_some());
-    out.traps.retain_mut(|t| place(t.site - 1).map(|at| t.site = at + 1).is_some());
-    for line in &mut out.lines {
-        line.at = moved.range(line.at..).next().map_or(code.len() as u32, |(_, at)| *at);
-    }
-    out.code = code;
-    Ok(())
+        let distance = i64::from(kept.next(target)) - i64::from(new) - len as i64;
+        bytes[len - 4..].copy_from_slice(&(distance as i32).to_le_bytes());
+        Ok(())
+    })
 }
 
 fn branch_target(instruction: &Instruction) -> Option<u32> {

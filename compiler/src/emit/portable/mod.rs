@@ -1,9 +1,10 @@
 //! Bytecode: what the code generator's needs before it is placed.
 //!
 //! ```text
-//! ops      instructions and what they do to the flow of control
-//! dead     drops instructions that nothing reaches
-//! allowed  proves that nothing is left that the object must not have
+//! ops        instructions and what they do to the flow of control
+//! registers  whether an instruction names the stack pointer
+//! dead       drops instructions that nothing reaches
+//! allowed    proves that nothing is left that the object must not have
 //! ```
 //! The code generator makes jumps of tail calls by itself, and no constants behind functions. The loader is called by
 //! numbers of the ABI, so no relocation is left for it. The interpreter compares the stack pointer with its stack
@@ -12,6 +13,7 @@
 mod allowed;
 mod dead;
 mod ops;
+mod registers;
 
 use wasmkc_abi::{trap::TrapCode, vmctx};
 

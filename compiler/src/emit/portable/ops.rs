@@ -70,7 +70,7 @@ pub fn flow(step: &Step, leaves: &[u32]) -> Result<Flow, String> {
 
 /// Whether it is an instruction that takes stack: the interpreter ends the run there if there is none left.
 pub fn takes_stack(op: &Op) -> bool {
-    matches!(op, Op::PushFrame(_) | Op::PushFrameSave(_) | Op::StackAlloc32(_))
+    matches!(op, Op::PushFrame(_) | Op::PushFrameSave(_))
 }
 
 macro_rules! branches {

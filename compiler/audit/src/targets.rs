@@ -6,8 +6,9 @@
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Object as _, ObjectSection as _, elf};
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_abi::object::{Meta, SECTION_META, SECTION_TARGET_PREFIX, SIGNATURE_MAGIC, TARGETS, TargetRow};
+use wasmkc_abi::object::{SECTION_TARGET_PREFIX, SIGNATURE_MAGIC, TARGETS, TargetRow};
 
+use crate::agree::agree;
 use crate::finding::{Finding, Rule};
 use crate::image::Elf;
 
@@ -80,27 +81,4 @@ fn judge_form(bytes: &[u8], row: &TargetRow) -> Result<(), (Rule, &'static str)>
         return Err((Rule::InnerObject, "contains inner objects"));
     }
     Ok(())
-}
-
-/// All are one filter: what the user is told of one holds for the others.
-fn agree(parts: &[Part<'_>], findings: &mut Vec<Finding>) {
-    let meta = |part: &Part<'_>| {
-        let elf = Elf::parse(part.bytes).ok()?;
-        Meta::read(elf.section_by_name(SECTION_META)?.data().ok()?)
-    };
-    let mut known = parts.iter().filter_map(|part| Some((part.target, meta(part)?)));
-    let Some((first, outer)) = known.next() else { return };
-    for (target, inner) in known {
-        for (what, differs) in [
-            ("flags", inner.flags != outer.flags),
-            ("hooks", inner.hooks != outer.hooks),
-            ("fuel", inner.fuel != outer.fuel),
-            ("memory", (inner.memory_min, inner.memory_max) != (outer.memory_min, outer.memory_max)),
-        ] {
-            if differs {
-                let detail = format!("the code for {target} has other {what} than that for {first}");
-                findings.push(Finding::object(Rule::InnerObject, detail));
-            }
-        }
-    }
 }

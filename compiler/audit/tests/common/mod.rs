@@ -15,7 +15,7 @@ use wasmkc_abi::helper::Helper;
 use wasmkc_abi::object::{
     EM_AARCH64, EM_NONE, EM_X86_64, FLAG_HAS_MEMORY, FuncRow, HOOK_XDP, ImportRow, MAGIC, Meta, NONE,
     R_AARCH64_ADD_ABS_LO12_NC, R_AARCH64_ADR_PREL_PG_HI21, R_AARCH64_CALL26, R_X86_64_PC32, R_X86_64_PLT32,
-    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_SLOTS, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
+    SECTION_FUNCS, SECTION_IMPORTS, SECTION_META, SECTION_STRINGS, SECTION_TRAPS, TrapRow,
 };
 use wasmkc_abi::{ABI_MAJOR, ABI_MINOR, limits};
 
@@ -175,6 +175,8 @@ pub struct Kwo {
     pub strings: Option<Vec<u8>>,
     /// Further sections: name and ELF flags.
     pub sections: Vec<(&'static str, u64)>,
+    /// The content of tables of which nothing else is told: name of the section and its bytes.
+    pub tables: Vec<(&'static str, Vec<u8>)>,
     /// Inner objects: name of the section and its content.
     pub inner: Vec<(&'static str, Vec<u8>)>,
     /// The meta record, whose counts `build` fills.
@@ -213,6 +215,7 @@ impl Kwo {
             more_rows: Vec::new(),
             strings: None,
             sections: Vec::new(),
+            tables: Vec::new(),
             inner: Vec::new(),
             meta,
         }
@@ -300,10 +303,9 @@ impl Kwo {
             (SECTION_IMPORTS, imports),
             (SECTION_FUNCS, funcs),
             (SECTION_TRAPS, traps),
-            (SECTION_SLOTS, Vec::new()),
             (SECTION_STRINGS, strings),
         ];
-        for (name, bytes) in tables {
+        for (name, bytes) in tables.into_iter().chain(self.tables.clone()) {
             let id = add(&mut obj, name, SectionKind::ReadOnlyData, 0);
             obj.set_section_data(id, bytes, 8);
         }

@@ -2,7 +2,10 @@
 
 use crate::common::{self, Kwo};
 use crate::{accepted, refused, rules};
-use wasmkc_abi::object::{BYTECODE_VERSION, EM_AARCH64, EM_NONE, EM_X86_64, MACHINE_PORTABLE, SIGNATURE_MAGIC};
+use wasmkc_abi::object::{
+    BYTECODE_VERSION, DataRow, EM_AARCH64, EM_NONE, EM_X86_64, ExportRow, MACHINE_PORTABLE, MemoryRow, NONE,
+    PassiveRow, SECTION_DATA, SECTION_EXPORTS, SECTION_MEMORIES, SECTION_PASSIVE, SECTION_SLOTS, SIGNATURE_MAGIC,
+};
 use wasmkc_audit::audit;
 
 const X86_64: &str = ".wkc.target.x86_64";
@@ -135,21 +138,108 @@ fn inner_sections_are_plain_and_lie_in_the_file() {
     }
 }
 
+/// A filter that has something of everything: entries, texts, a helper, an export, memories, segments and slots.
+fn whole(mut kwo: Kwo) -> Kwo {
+    kwo.strings = Some(b"\0name\0note\0by\0add\0ii:i\0".to_vec());
+    (kwo.meta.name, kwo.meta.note, kwo.meta.producer) = (1, 6, 11);
+    kwo.meta.entry_init = 0;
+    kwo.helpers = vec![1];
+    kwo.rodata = b"....passive".to_vec();
+    let export = ExportRow { name: 14, entry: 0, signature: 18, reserved: 0 };
+    let memory = MemoryRow { slot: 1, min: 1, max: 1, reserved: 0 };
+    let data = DataRow { memory_offset: 4, offset: DataRow::SIZE as u32, size: 2, memory: 0, reserved: 0 };
+    kwo.tables = vec![
+        (SECTION_EXPORTS, export.write().to_vec()),
+        (SECTION_MEMORIES, memory.write().to_vec()),
+        (SECTION_PASSIVE, PassiveRow { offset: 4, size: 7 }.write().to_vec()),
+        (SECTION_DATA, [&data.write()[..], b"ab"].concat()),
+        (SECTION_SLOTS, 5_u64.to_le_bytes().to_vec()),
+    ];
+    (kwo.meta.exports, kwo.meta.memories, kwo.meta.passive, kwo.meta.data) = (1, 1, 1, 1);
+    kwo
+}
+
+/// What is said to differ between x86_64 and aarch64 in a whole filter whose inner object is spoiled.
+fn differing(spoil: impl Fn(&mut Kwo)) -> Vec<String> {
+    let mut inner = whole(arm());
+    spoil(&mut inner);
+    let object = Kwo { inner: vec![(AARCH64, inner.build())], ..whole(Kwo::pass()) };
+    let findings = audit(&object.build()).err().unwrap_or_default();
+    let texts = findings.iter().map(ToString::to_string);
+    let what = |text: String| {
+        let (_, tail) = text.split_once("the code for aarch64 has other ")?;
+        Some(tail.split_once(" than that for x86_64")?.0.to_owned())
+    };
+    texts.filter_map(what).collect()
+}
+
+/// The bytes of table `name`.
+fn table<'k>(kwo: &'k mut Kwo, name: &str) -> &'k mut Vec<u8> {
+    &mut kwo.tables.iter_mut().find(|(n, _)| *n == name).expect("it has one").1
+}
+
 #[test]
 fn targets_that_are_not_one_filter() {
     type Spoil = fn(&mut Kwo);
-    let cases: [(&str, Spoil); 4] = [
+    let text = |from: &'static str, to: &'static str| {
+        move |x: &mut Kwo| {
+            let strings = x.strings.as_mut().expect("it has some");
+            let at = strings.windows(from.len()).position(|w| w == from.as_bytes()).expect("it is there");
+            strings[at..at + from.len()].copy_from_slice(to.as_bytes());
+        }
+    };
+    assert_eq!(differing(|_| ()), [""; 0]);
+    let cases: [(&str, Spoil); 27] = [
+        ("ABI version", |x| x.meta.abi_minor += 1),
         ("flags", |x| x.meta.flags |= 1),
         ("hooks", |x| x.meta.hooks |= 2),
+        ("entries", |x| x.meta.entry_xdp = NONE),
+        ("entries", |x| x.meta.entry_start = 0),
+        ("entries", |x| x.meta.entry_initialize = 0),
+        ("entries", |x| x.meta.entry_init = NONE),
         ("fuel", |x| x.meta.fuel += 1),
+        ("memory", |x| x.meta.memory_min = 0),
         ("memory", |x| x.meta.memory_max += 1),
+        ("further memories", |x| x.meta.memories = 0),
+        ("further memories", |x| table(x, SECTION_MEMORIES)[8] += 1),
+        ("shadow stack", |x| x.meta.shadow_sp_slot = 0),
+        ("name", |x| x.meta.name = 0),
+        ("note", |x| x.meta.note = 11),
+        ("producer", |x| x.meta.producer = u32::MAX),
+        ("imports", |x| x.helpers = vec![2]),
+        ("imports", |x| x.helpers = vec![1, 2]),
+        ("exports", |x| x.meta.exports = 0),
+        ("exports", |x| table(x, SECTION_EXPORTS).clear()),
+        ("exports", |x| table(x, SECTION_EXPORTS)[0] = 1),
+        ("exports", |x| table(x, SECTION_EXPORTS)[8] = 1),
+        ("initial values", |x| table(x, SECTION_SLOTS)[0] = 6),
+        ("data segments", |x| table(x, SECTION_DATA)[0] = 5),
+        ("data segments", |x| *table(x, SECTION_DATA).last_mut().expect("a byte") = b'c'),
+        ("passive segments", |x| table(x, SECTION_PASSIVE)[4] = 6),
+        ("passive segments", |x| x.rodata[5] = b'A'),
     ];
-    for (what, spoil) in cases {
-        let mut other = arm();
-        spoil(&mut other);
-        let text = said(AARCH64, other.build());
-        assert!(text.contains(&format!("the code for aarch64 has other {what} than that for x86_64")), "{text}");
+    for (n, (what, spoil)) in cases.into_iter().enumerate() {
+        assert_eq!(differing(spoil), [what], "case {n}");
     }
+    assert_eq!(differing(text("name", "nAme")), ["name"]);
+    assert_eq!(differing(text("note", "nOte")), ["note"]);
+    assert_eq!(differing(text("by", "bY")), ["producer"]);
+    assert_eq!(differing(text("add", "adD")), ["exports"]);
+    assert_eq!(differing(text("ii:i", "iI:i")), ["exports"]);
+}
+
+#[test]
+fn where_a_target_keeps_its_texts_and_segments_is_its_own() {
+    let same = differing(|x| {
+        x.strings = Some(b"\0more\0ii:i\0add\0by\0note\0name\0".to_vec());
+        (x.meta.name, x.meta.note, x.meta.producer) = (23, 18, 15);
+        let export = ExportRow { name: 11, entry: 0, signature: 6, reserved: 0 };
+        *table(x, SECTION_EXPORTS) = export.write().to_vec();
+        x.rodata = b"passive".to_vec();
+        table(x, SECTION_PASSIVE)[0] = 0;
+        (x.meta.stack_bound, x.meta.slots, x.meta.transfer) = (64, 9, 8);
+    });
+    assert_eq!(same, [""; 0]);
 }
 
 #[test]

@@ -14,7 +14,8 @@ impl Strings {
         Self { bytes: vec![0], known: HashMap::new() }
     }
 
-    /// Offset of `text`, 0 for the empty one. What follows a zero byte in `text` is left out.
+    /// Offset of `text`, 0 for the empty one. A text with a zero byte is refused where it is read (exports, options)
+    /// or made printable (names of functions and files); what a reader would not see of it is left out here.
     pub fn add(&mut self, text: &str) -> u32 {
         let text = text.split('\0').next().unwrap_or_default();
         if text.is_empty() {

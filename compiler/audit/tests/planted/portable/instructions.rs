@@ -2,6 +2,7 @@
 
 use pulley_interpreter::regs::{AddrG32, AddrG32Bne, AddrZ, BinaryOperands, FReg, Reg as _, VReg};
 use pulley_interpreter::{XReg, encode};
+use wasmkc_abi::trap::TrapCode;
 
 use super::planted;
 use crate::common::portable::{Code, Op, at, three, x};
@@ -132,4 +133,25 @@ fn integers_of_all_kinds_are_accepted() {
         .op(|c| encode::xselect32(c, x(1), x(2), x(3), x(4)))
         .op(|c| encode::sext8(c, x(1), x(2)));
     accepted(&code.ret().kwo());
+}
+
+#[test]
+fn divisions_may_have_no_result_and_have_no_row() {
+    let ops: [Op; 8] = [
+        |c| encode::xdiv32_s(c, three(1, 2, 3)),
+        |c| encode::xdiv32_u(c, three(1, 2, 3)),
+        |c| encode::xdiv64_s(c, three(1, 2, 3)),
+        |c| encode::xdiv64_u(c, three(1, 2, 3)),
+        |c| encode::xrem32_s(c, three(1, 2, 3)),
+        |c| encode::xrem32_u(c, three(1, 2, 3)),
+        |c| encode::xrem64_s(c, three(1, 2, 3)),
+        |c| encode::xrem64_u(c, three(1, 2, 3)),
+    ];
+    for (n, op) in ops.into_iter().enumerate() {
+        accepted(&planted(op));
+        // A row at the site that the interpreter gives.
+        let mut code = Code::new();
+        code.0.traps.push((code.len() + 1, TrapCode::DivisionByZero as u32));
+        assert_eq!(rules(&code.op(op).ret().kwo()), ["trap-site"], "number {n}");
+    }
 }

@@ -170,7 +170,7 @@ pub enum CompileError {
     },
     /// One function needs more of the kernel's stack than a frame may have.
     #[error(
-        "{place}: its frame takes {frame} bytes of stack, the limit is {limit}; split the function or move large locals to linear memory"
+        "{place}: its frame takes {frame} bytes of stack, the limit is {limit}; split the function, so that fewer of its values are needed at once, or keep large locals in linear memory"
     )]
     FrameTooLarge {
         /// The function.
@@ -207,12 +207,14 @@ pub enum CompileError {
         what: String,
     },
     /// What is wrong is wrong for one of several targets alone.
-    #[error("for {target}: {cause}; `--target` leaves a target out")]
+    #[error("for {target}: {cause}{}", elsewhere(fits))]
     Target {
         /// Its name.
         target: &'static str,
         /// What is wrong.
         cause: Box<CompileError>,
+        /// Names of those of the others that there is code for.
+        fits: Vec<&'static str>,
     },
     /// The audit refused our own output.
     #[error(
@@ -259,24 +261,37 @@ impl CompileError {
         Self::Internal { stage, message: message.to_string() }
     }
 
-    /// The same, said of `target` where there are others in `targets` and it may be the target's own.
-    pub(crate) fn of_target(self, target: Target, targets: &[Target]) -> Self {
-        let own = matches!(
+    /// Whether it may be one target's own, so that there may be code for another.
+    pub(crate) fn is_of_one_target(&self) -> bool {
+        matches!(
             self,
             Self::FrameTooLarge { .. }
                 | Self::FunctionTooLarge { .. }
                 | Self::Limit { .. }
                 | Self::LandingPad { .. }
                 | Self::Internal { .. }
-        );
-        let others = targets.iter().any(|other| *other != target);
-        if own && others { Self::Target { target: target.name(), cause: Box::new(self) } } else { self }
+        )
+    }
+
+    /// The same, said of `target`; there is code for those of `fits`.
+    pub(crate) fn of_target(self, target: Target, fits: &[Target]) -> Self {
+        let fits = fits.iter().map(|target| target.name()).collect();
+        Self::Target { target: target.name(), cause: Box::new(self), fits }
     }
 
     /// Passes unless `found` is above `limit`.
     pub(crate) fn check_limit(what: impl Into<String>, found: u64, limit: u64) -> Result<(), Self> {
         if found <= limit { Ok(()) } else { Err(Self::Limit { what: what.into(), found, limit }) }
     }
+}
+
+/// How to build for the targets that `fits` names alone, with its lead-in.
+fn elsewhere(fits: &[&str]) -> String {
+    if fits.is_empty() {
+        return "; no other of the targets that were asked for has room for it, either".to_owned();
+    }
+    let options: Vec<String> = fits.iter().map(|name| format!("--target {name}")).collect();
+    format!("; without this target it builds: `{}`", options.join(" "))
 }
 
 impl From<wasmparser::BinaryReaderError> for CompileError {

@@ -79,11 +79,20 @@ pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec
     }
     validate(wasm, Standard::V3)?;
     let lines = Lines::read(&parse::parse(wasm, options)?);
-    let mut parts = Vec::new();
+    let (mut parts, mut failed) = (Vec::new(), None);
     for target in Target::ALL.into_iter().filter(|target| targets.contains(target)) {
         let options = Options { target, ..options.clone() };
-        let object = parse::parse(wasm, &options).and_then(|module| compile(&module, &lines, &options));
-        parts.push((target, object.map_err(|error| error.of_target(target, targets))?.bytes));
+        match parse::parse(wasm, &options).and_then(|module| compile(&module, &lines, &options)) {
+            Ok(object) => parts.push((target, object.bytes)),
+            // Which targets there is code for is what to say, so the others are tried.
+            Err(error) if error.is_of_one_target() => failed = failed.or(Some((target, error))),
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some((target, error)) = failed {
+        let fits: Vec<Target> = parts.iter().map(|(target, _)| *target).collect();
+        let alone = targets.iter().all(|other| *other == target);
+        return Err(if alone { error } else { error.of_target(target, &fits) });
     }
     let bytes = object::join(&parts)?;
     audit(&bytes)?;

@@ -14,6 +14,9 @@ const FILTER: &str = r#"(module
   (func (export "xdp") (result i32)
     (call_indirect (result i32) (i32.and (call $cpu) (i32.const 1)))))"#;
 
+/// Most locals for which x86_64 has room.
+const LARGEST: usize = 255;
+
 fn wasm(text: &str) -> Vec<u8> {
     wat::parse_str(text).expect("the text is right")
 }
@@ -71,30 +74,51 @@ fn what_is_wrong_for_all_targets_is_said_of_none() {
     }
 }
 
-/// Locals that stay alive across a call are kept in the frame, whose limit is the same on all machines.
-#[test]
-fn what_is_wrong_for_one_target_names_it() {
-    let locals = 400;
+/// So many locals stay alive across a call, and are kept in the frame, whose limit is the same on all machines.
+fn locals(n: usize) -> Vec<u8> {
     let mut text = String::from(
         r#"(module (import "xdp" "load64_le" (func $load (param i32) (result i64))) (func $f)
       (func (export "xdp") (result i32)"#,
     );
-    text.push_str(&"(local i64)".repeat(locals));
-    for n in 0..locals {
+    text.push_str(&"(local i64)".repeat(n));
+    for n in 0..n {
         text.push_str(&format!("(local.set {n} (call $load (i32.const {n})))"));
     }
     text.push_str("(call $f) (i64.const 0)");
-    for n in 0..locals {
+    for n in 0..n {
         text.push_str(&format!("(i64.add (local.get {n}))"));
     }
     text.push_str("i32.wrap_i64))");
-    let error = compile_all(&wasm(&text), &options(), &Target::ALL).expect_err("is refused");
+    wasm(&text)
+}
+
+#[test]
+fn what_is_wrong_for_one_target_names_it_and_the_others() {
+    // The others have a register more to keep a value in.
+    let wasm = locals(LARGEST + 1);
+    let error = compile_all(&wasm, &options(), &Target::ALL).expect_err("is refused");
     assert!(matches!(&error, CompileError::Target { target: "x86_64", .. }), "{error}");
     assert_eq!(error.blame(), Blame::Limit);
-    assert!(error.to_string().starts_with("for x86_64: function `xdp`"), "{error}");
-    assert!(error.to_string().contains("`--target` leaves a target out"), "{error}");
-    let alone = compile_all(&wasm(&text), &options(), &[Target::X86_64]).expect_err("is refused");
+    let said = error.to_string();
+    for part in [
+        "for x86_64: function `xdp`",
+        "bytes of stack, the limit is 2048; split the function",
+        "; without this target it builds: `--target aarch64 --target portable`",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    compile_all(&wasm, &options(), &[Target::Aarch64, Target::Portable]).expect("as it says");
+    let alone = compile_all(&wasm, &options(), &[Target::X86_64, Target::X86_64]).expect_err("is refused");
     assert!(matches!(alone, CompileError::FrameTooLarge { .. }), "{alone}");
+    compile_all(&locals(LARGEST), &options(), &Target::ALL).expect("fits all");
+}
+
+#[test]
+fn what_is_too_large_for_each_target_alone_says_so() {
+    let error = compile_all(&locals(400), &options(), &Target::ALL).expect_err("is refused");
+    let said = error.to_string();
+    assert!(said.starts_with("for x86_64: function `xdp`") && said.contains("the limit is 2048"), "{said}");
+    assert!(said.ends_with("; no other of the targets that were asked for has room for it, either"), "{said}");
 }
 
 #[test]

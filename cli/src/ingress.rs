@@ -45,16 +45,18 @@ pub fn all(device: &Device, program: Option<&str>) -> Result<Vec<Ingress>> {
     Ok(all)
 }
 
-/// Those of `all` that are on `device`: those of this network namespace, or of any if it has none of that name.
-pub fn on(all: &[Ingress], device: &str) -> Vec<Ingress> {
-    let here = std::fs::metadata("/proc/self/ns/net").map_or(0, |m| m.ino());
-    on_from(all, device, here)
+/// Those of `all` that somebody means by the name `device`: those of this network namespace. A name that is nothing
+/// here may be a device's of another one, but not if it is `pinned`.
+pub fn on(all: &[Ingress], device: &str, pinned: bool) -> Vec<Ingress> {
+    let netns = std::fs::metadata("/proc/self/ns/net").map_or(0, |m| m.ino());
+    let exists = nix::net::if_::if_nametoindex(device).is_ok();
+    on_from(all, device, netns, exists || pinned)
 }
 
-fn on_from(all: &[Ingress], device: &str, netns: u64) -> Vec<Ingress> {
-    let named: Vec<Ingress> = all.iter().filter(|a| a.device == device).cloned().collect();
-    let here: Vec<Ingress> = named.iter().filter(|a| a.netns == netns).cloned().collect();
-    if here.is_empty() { named } else { here }
+fn on_from(all: &[Ingress], device: &str, netns: u64, known_here: bool) -> Vec<Ingress> {
+    let named = |a: &&Ingress| a.device == device;
+    let here: Vec<Ingress> = all.iter().filter(named).filter(|a| a.netns == netns).cloned().collect();
+    if here.is_empty() && !known_here { all.iter().filter(named).cloned().collect() } else { here }
 }
 
 /// Attaches loaded program `name` to the ingress of `device_name`.
@@ -86,9 +88,20 @@ mod tests {
     #[test]
     fn a_device_of_this_network_namespace_is_meant_before_a_namesake() {
         let all = [at("eth0", 1, 7), at("eth0", 2, 8), at("eth1", 3, 8)];
-        assert_eq!(on_from(&all, "eth0", 8), [at("eth0", 2, 8)]);
-        assert_eq!(on_from(&all, "eth1", 7), [at("eth1", 3, 8)]);
-        assert_eq!(on_from(&all, "eth2", 7), []);
+        assert_eq!(on_from(&all, "eth0", 8, true), [at("eth0", 2, 8)]);
+        assert_eq!(on_from(&all, "eth0", 8, false), [at("eth0", 2, 8)]);
+        assert_eq!(on_from(&all, "eth2", 7, false), []);
+    }
+
+    #[test]
+    fn a_namesake_is_meant_only_by_a_name_that_is_nothing_here() {
+        let all = [at("eth0", 1, 7), at("lo", 2, u64::MAX)];
+        assert_eq!(on_from(&all, "eth0", 9, false), [at("eth0", 1, 7)]);
+        assert_eq!(on_from(&all, "eth0", 9, true), []);
+        // This machine has lo, and no attachment to it in this namespace.
+        assert_eq!(on(&all, "lo", false), []);
+        let all = [at("nosuchdev", 1, u64::MAX)];
+        assert_eq!((on(&all, "nosuchdev", false), on(&all, "nosuchdev", true)), (all.to_vec(), vec![]));
     }
 
     #[test]

@@ -29,7 +29,11 @@ fails_with "a device of another network namespace is not seen" "vdst" wasmkc att
 fails_with "CAP_SYS_ADMIN alone: attach" "needs the capability CAP_NET_ADMIN" \
 	setpriv --bounding-set=-all,+sys_admin wasmkc attach drop-port --dev lo --mode ingress
 fails_with "detach where it is not" "not attached to lo" wasmkc detach drop-port --dev lo
-ok "detach, from another network namespace" wasmkc detach drop-port --dev vdst
+ip link add vdst type dummy
+fails_with "detach from a namesake here" "another network namespace" wasmkc detach drop-port --dev vdst
+equal "it is attached there still" "$(wasmkc list --json | tr -d ' \n' | grep -o '"attached":[0-9]*')" '"attached":1'
+ip link del vdst
+ok "detach, from another network namespace that has no such device" wasmkc detach drop-port --dev vdst
 before=$(udp_arrived)
 ok "send after detach" on_src wkc-traffic udp 10.9.0.2:9999 --count 50 --pause 100
 eventually received "$before" 50

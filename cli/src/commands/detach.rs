@@ -17,12 +17,13 @@ pub fn run(args: &Detach, json: bool) -> Result<()> {
         Some(device) => ingress::all(device, Some(&args.name))?,
         None => Vec::new(),
     };
-    let chosen: Vec<Ingress> = args.dev.as_ref().map_or_else(|| hooks.clone(), |dev| ingress::on(&hooks, dev));
+    let all = pins::all(Some(&args.name))?;
+    let pins: Vec<Pin> = all.iter().filter(|p| args.dev.as_ref().is_none_or(|d| *d == p.device)).cloned().collect();
+    let on = |dev: &String| ingress::on(&hooks, dev, !pins.is_empty());
+    let chosen: Vec<Ingress> = args.dev.as_ref().map_or_else(|| hooks.clone(), on);
     if chosen.is_empty() {
         pins::check_mounted()?;
     }
-    let all = pins::all(Some(&args.name))?;
-    let pins: Vec<Pin> = all.iter().filter(|p| args.dev.as_ref().is_none_or(|d| *d == p.device)).cloned().collect();
     pins::tidy(&args.name);
     if let (Some(dev), true) = (&args.dev, pins.is_empty() && chosen.is_empty()) {
         let error = Error::new(format_args!("`{}` is not attached to {dev}", args.name));
@@ -30,6 +31,11 @@ pub fn run(args: &Detach, json: bool) -> Result<()> {
         on.extend(hooks.iter().map(|a| a.device.as_str()));
         return Err(if on.is_empty() {
             error.help("`wasmkc list` shows what is attached where")
+        } else if on.contains(&dev.as_str()) {
+            error.help(format_args!(
+                "it is attached to a {dev} of another network namespace: `nsenter --net=/run/netns/NAME wasmkc ...` \
+                 there, or --all"
+            ))
         } else {
             error.help(format_args!("it is attached to: {}", on.join(", ")))
         });

@@ -65,7 +65,7 @@ pub fn hex(bytes: &[u8]) -> String {
 pub fn read_file(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = std::fs::metadata(path).map_err(|e| Error::file("read", path, &e))?;
     if bytes.is_dir() {
-        return Err(Error::new(format_args!("cannot read {}: it is a directory", path.display())));
+        return Err(Error::new(format_args!("cannot read {}: it is a folder", path.display())));
     }
     if bytes.len() > limit {
         return Err(Error::new(format_args!(
@@ -87,8 +87,19 @@ pub fn refuse_overwriting(output: &Path, inputs: &[&Path]) -> Result<()> {
     }
 }
 
+/// Passes unless `path` is a folder, which no file can replace.
+pub fn refuse_folder(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let inside = path.join("NAME");
+    Err(Error::new(format_args!("cannot write {}: it is a folder", path.display()))
+        .help(format_args!("name a file in it: {}", inside.display())))
+}
+
 /// Writes `bytes` to a temporary file beside `path` and renames it, so that `path` is never half written.
 pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    refuse_folder(path)?;
     if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
         return std::fs::write(path, bytes).map_err(|e| Error::file("write", path, &e));
     }
@@ -100,6 +111,7 @@ pub fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 
 /// A new file in the directory of `path`, to be given to [`persist`] once it is complete.
 pub fn temporary_beside(path: &Path, mode: u32) -> Result<tempfile::NamedTempFile> {
+    refuse_folder(path)?;
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new()
         .prefix(".wasmkc-")

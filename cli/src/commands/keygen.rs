@@ -2,7 +2,7 @@
 
 use crate::args::Keygen;
 use crate::error::{Error, Result};
-use crate::output::{emit, write_file};
+use crate::output::{emit, refuse_folder, write_file};
 use crate::sign::{fingerprint, generate};
 use crate::signer::Identity;
 use serde_json::json;
@@ -13,6 +13,7 @@ pub fn run(args: &Keygen, json: bool) -> Result<()> {
         return Err(Error::usage("key and certificate cannot be one file"));
     }
     for path in [&args.key, &args.cert] {
+        refuse_folder(path)?;
         if !args.force && path.exists() {
             return Err(Error::new(format_args!("{} exists already", path.display()))
                 .help("`--force` replaces it; objects signed with the old key then need the old certificate"));

@@ -198,6 +198,28 @@ fn a_file_or_folder_that_is_not_there_is_said_with_what_to_do() {
 }
 
 #[test]
+fn a_folder_where_a_file_is_to_be_written_is_said_to_be_one() {
+    let folder = folder();
+    sign(&folder, "a.kwo", "ours");
+    packets(&folder, "in.pcap", &[&[2]]);
+    std::fs::create_dir(folder.path("here")).unwrap();
+    for command in [
+        &["build", "a.wasm", "-o", "here"][..],
+        &["sign", "a.kwo", "--key", "ours.key", "--cert", "ours.crt", "-o", "here"],
+        &["inspect", "a.kwo", "--extract", "portable", "-o", "here"],
+        &["keygen", "--key", "here"],
+        &["keygen", "--key", "new.key", "--cert", "here"],
+        &["run", "a.wasm", "--pcap", "in.pcap", "--out", "here"],
+    ] {
+        fails(&folder, command, "cannot write here: it is a folder\nhelp: name a file in it: here/NAME");
+    }
+    fails(&folder, &["build", "a.wasm", "-o", "."], "cannot write .: it is a folder\nhelp: name a file in it: ./NAME");
+    fails(&folder, &["build", "here"], "cannot read here: it is a folder");
+    assert!(!folder.path("new.key").exists(), "half of a pair");
+    assert_eq!(std::fs::read_dir(folder.path("here")).unwrap().count(), 0);
+}
+
+#[test]
 fn what_the_audit_refuses_is_not_signed() {
     let folder = folder();
     folder.wasmkc(&["audit", "a.kwo"]).assert().success();

@@ -155,7 +155,11 @@ fn the_audit_judges_every_target_of_the_file() {
     let mut minor = good.clone();
     let meta = minor.windows(8).position(|w| w == b"wasmkc\0\x01").expect("its metadata");
     minor[meta + 10] = 9;
-    refused(&folder, &outer, &[(arm, &minor)], "the code for aarch64: .wkc.meta: abi: built for another ABI version");
+    refused(&folder, &outer, &[(arm, &minor)], "the code for aarch64 has other ABI version than that for x86_64");
+    // What the audit has no eye for is read as the loader of that machine would.
+    let mut reserved = good.clone();
+    reserved[meta + 127] = 1;
+    refused(&folder, &outer, &[(arm, &reserved)], "the code for aarch64: .wkc.meta: ");
     let mut fuel = good.clone();
     fuel[meta + 41] ^= 1;
     refused(&folder, &outer, &[(arm, &fuel)], "the code for aarch64 has other fuel than that for x86_64");

@@ -297,7 +297,7 @@ pub struct Run {
     /// For a WebAssembly filter, as with `build`
     #[arg(long, value_name = "WHO")]
     pub author: Option<Author>,
-    /// For a WebAssembly filter: what runs it
+    /// For a WebAssembly filter: what runs it; a machine without native code has `portable` only
     #[arg(long, value_name = "ENGINE", default_value = "native", conflicts_with = "loaded")]
     pub engine: Engine,
     /// Print the summary only

@@ -203,4 +203,5 @@ fn an_object_without_code_for_this_machine_is_not_run() {
     folder.wasmkc(&build).assert().success();
     let said = stderr(&folder.wasmkc(&["run", "f.kwo", "--cert", "ours.crt", "--invoke", "f"]).assert().code(1));
     assert!(said.contains(&format!("{here}: the object has no code for this machine, and no portable code")), "{said}");
+    assert!(said.contains("help: `wasmkc build` without --target") && said.contains("`--target portable`"), "{said}");
 }

@@ -100,15 +100,33 @@ pub fn program(file: &Path, args: &Run) -> Result<Program> {
             Err(REJECTED)
         }
     });
-    program.map_err(|e| refusal.unwrap_or_else(|| Error::new(e)).context(name))
+    program.map_err(|e| refusal.unwrap_or_else(|| refused(e)).context(name))
+}
+
+/// What the loader's core says, with what else to do here than there.
+fn refused(cause: wasmkc_core::Error) -> Error {
+    let no_code = matches!(cause.code, wasmkc_core::error::Code::NoCode);
+    let error = Error::new(cause);
+    if !no_code {
+        return error;
+    }
+    error.help("`wasmkc build` without --target makes code for every machine; `--target portable` is enough for any")
+}
+
+/// What a filter is compiled for.
+fn target(engine: RunBy, machine: u16) -> Result<Target> {
+    let target = match engine {
+        RunBy::Native => Target::by_machine(machine),
+        RunBy::Portable => Some(Target::Portable),
+    };
+    target.ok_or_else(|| {
+        Error::new("the compiler makes no native code for this machine")
+            .help("`--engine portable` interprets the filter, as the kernel does here")
+    })
 }
 
 fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
-    let target = match args.engine {
-        RunBy::Native => Target::by_machine(MACHINE),
-        RunBy::Portable => Some(Target::Portable),
-    };
-    let target = target.ok_or_else(|| Error::new("the compiler makes no code for this machine"))?;
+    let target = target(args.engine, MACHINE)?;
     let options = wasmkc_compiler::Options {
         target,
         author_trusted: args.author == Some(Author::Trusted),
@@ -117,4 +135,18 @@ fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
     };
     let object = build::compile(file, wasm, &options)?;
     Program::load_compiled_here(&object).map_err(|e| Error::new(e).context(file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_native_code_is_told_to_interpret() {
+        const EM_ARM: u16 = 40;
+        let said = target(RunBy::Native, EM_ARM).expect_err("there is none").render(false);
+        assert!(said.contains("no native code for this machine\nhelp: `--engine portable`"), "{said}");
+        assert_eq!(target(RunBy::Portable, EM_ARM).expect("interpreted"), Target::Portable);
+        assert_eq!(target(RunBy::Native, MACHINE).ok(), Target::by_machine(MACHINE));
+    }
 }

@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::kind::no_object;
+use serde::Serialize;
 use std::path::Path;
-use wasmkc_abi::object::{TARGETS, TargetRow};
+use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, Meta, TARGETS, TargetRow};
 use wasmkc_compiler::fat;
 use wasmkc_core::describe::{Description, describe};
 use wasmkc_core::image::split_trailer;
@@ -17,6 +18,38 @@ pub struct Part<'a> {
     pub bytes: usize,
     /// What is in it.
     pub description: Description<'a>,
+}
+
+/// What of a target's code is masked against speculation (abi/SPEC.md, 3.7 and 3.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Masks {
+    /// Every index.
+    All,
+    /// Those into tables: the author is trusted.
+    Tables,
+    /// Nothing, as it is interpreted.
+    None,
+}
+
+impl Masks {
+    /// Those of the code that `meta` tells of.
+    pub fn of(meta: &Meta) -> Self {
+        match (meta.bytecode, meta.flags & FLAG_AUTHOR_TRUSTED) {
+            (0, 0) => Self::All,
+            (0, _) => Self::Tables,
+            _ => Self::None,
+        }
+    }
+
+    /// In words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::All => "Spectre v1 masks",
+            Self::Tables => "Spectre v1 masks for tables only, the author is trusted",
+            Self::None => "no Spectre masks, as it is interpreted",
+        }
+    }
 }
 
 /// The targets of the object `bytes`, signed or not: one at least, the outer one first.

@@ -6,7 +6,7 @@ use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, write_file};
 use crate::sign::Signer;
 use crate::signer::Identity;
-use crate::targets::{self, Part};
+use crate::targets::{self, Masks, Part};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
@@ -124,6 +124,7 @@ impl Report<'_> {
                 "functions": d.meta.functions,
                 "traps": d.meta.traps,
                 "stack_bound": stack(d),
+                "spectre_masks": Masks::of(&d.meta),
             })
         });
         json!({
@@ -153,7 +154,8 @@ impl Report<'_> {
                     part.name.as_str(),
                     format!("{} bytes in {functions} functions, {traps} places that can trap", d.text.len()),
                 ),
-                ("", format!("stack: {stack}; sha256: {}", sha256(d))),
+                ("", format!("stack: {stack}; {}", Masks::of(&d.meta).text())),
+                ("", format!("sha256: {}", sha256(d))),
             ]);
         }
         rows.extend([

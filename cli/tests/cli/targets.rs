@@ -82,6 +82,29 @@ fn an_object_for_all_machines() {
 }
 
 #[test]
+fn which_target_has_masks_is_said() {
+    let folder = folder();
+    for (author, native, json_native) in [
+        ("untrusted", "Spectre v1 masks\n", "all"),
+        ("trusted", "Spectre v1 masks for tables only, the author is trusted\n", "tables"),
+    ] {
+        let build = ["build", "f.wasm", "--author", author];
+        let portable = "no Spectre masks, as it is interpreted\n";
+        for command in [&build[..], &["inspect", "f.kwo"]] {
+            let said = stdout(&folder.wasmkc(command).assert().success());
+            let masks: Vec<&str> = said.lines().filter(|l| l.contains("masks") && !l.starts_with("author")).collect();
+            let [x86_64, aarch64, last] = masks[..] else { panic!("a line a target: {said}") };
+            assert!(format!("{x86_64}\n").ends_with(native) && format!("{aarch64}\n").ends_with(native), "{said}");
+            assert!(format!("{last}\n").ends_with(portable), "{said}");
+            let value = json(&folder, command);
+            let masks: Vec<&Value> =
+                value["targets"].as_array().expect("a list").iter().map(|t| &t["spectre_masks"]).collect();
+            assert_eq!(masks, [json_native, json_native, "none"]);
+        }
+    }
+}
+
+#[test]
 fn what_is_extracted_is_what_a_build_for_the_target_alone_gives() {
     let folder = folder();
     let build = ["build", "f.wasm", "--name", "f", "--sign", "ours.key", "--cert", "ours.crt"];

@@ -4,7 +4,7 @@ use crate::args::Inspect;
 use crate::error::Result;
 use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, table, write_file};
 use crate::signer::{self, Signer};
-use crate::targets::{self, Part};
+use crate::targets::{self, Masks, Part};
 use serde_json::{Value, json};
 use std::path::Path;
 use wasmkc_abi::helper::Helper;
@@ -74,6 +74,7 @@ fn target(part: &Part<'_>) -> Value {
         "target": part.name,
         "bytes": part.bytes,
         "bytecode": (m.bytecode != 0).then_some(m.bytecode),
+        "spectre_masks": Masks::of(m),
         "stack_bound": known(m.stack_bound),
         "entries": {
             "xdp": known(m.entry_xdp), "start": known(m.entry_start),
@@ -169,6 +170,7 @@ fn target_text(part: &Part<'_>, with_traps: bool) -> String {
             known(m.stack_bound).map_or("recursive, checked at run time".into(), |b| format!("{b} bytes at most")),
         ),
         ("code", format!("{} bytes, sha256 {}", d.text.len(), sha256(d.text))),
+        ("masks", Masks::of(m).text().to_owned()),
         ("traps", format!("{} sites", t.traps.len())),
     ]);
     text.push('\n');

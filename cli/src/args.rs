@@ -225,13 +225,14 @@ pub struct Audit {
 /// Show what is in an object
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The machine code itself is shown by `objdump -d -M intel FILE.kwo`; of another than the first target, by the
-same of what --extract writes: the unsigned object that `build --target TARGET` gives. Portable code is none
-that objdump knows.
+--code shows the instructions of one target, with the functions and data that they refer to and the causes of
+traps; portable code can be read by nothing else. `objdump -dr -M intel FILE.kwo` knows the first target, and
+what --extract writes for another machine: the unsigned object that `build --target TARGET` gives.
 
 Examples:
   wasmkc inspect filter.kwo
   wasmkc inspect filter.kwo --traps
+  wasmkc inspect filter.kwo --code portable
   wasmkc inspect filter.kwo --extract aarch64 -o filter.aarch64.kwo")]
 pub struct Inspect {
     /// The object, signed or not
@@ -240,6 +241,9 @@ pub struct Inspect {
     /// List the places that can trap, too (always in JSON)
     #[arg(long)]
     pub traps: bool,
+    /// Show the instructions of one target
+    #[arg(long, value_name = "TARGET", value_parser = row(), conflicts_with_all = ["traps", "extract"])]
+    pub code: Option<&'static TargetRow>,
     /// Write the object of one target alone
     #[arg(long, value_name = "TARGET", value_parser = row(), requires = "output", conflicts_with = "traps")]
     pub extract: Option<&'static TargetRow>,

@@ -7,6 +7,7 @@ use std::path::Path;
 use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, Meta, TARGETS, TargetRow};
 use wasmkc_compiler::fat;
 use wasmkc_core::describe::{Description, describe};
+use wasmkc_core::elf::Elf;
 use wasmkc_core::image::split_trailer;
 use wasmkc_core::targets::Targets;
 
@@ -54,18 +55,14 @@ impl Masks {
 
 /// The targets of the object `bytes`, signed or not: one at least, the outer one first.
 pub fn all<'a>(file: &Path, bytes: &'a [u8]) -> Result<Vec<Part<'a>>> {
-    let outer = describe(bytes)
-        .map_err(|e| no_object(file, bytes).unwrap_or_else(|| Error::new(format_args!("{}: {e}", file.display()))))?;
+    let outer = describe(bytes).map_err(|e| unreadable(file, bytes, e))?;
     let outer_bytes = outer.targets.outer().bytes();
     let inner: Vec<_> = outer.targets.iter().filter(|(_, elf)| elf.bytes().as_ptr() != outer_bytes.as_ptr()).collect();
     let inner_bytes: usize = inner.iter().map(|(_, elf)| elf.bytes().len()).sum();
     let name = name_of(outer.targets.outer().machine());
     let mut parts = vec![Part { name, bytes: outer_bytes.len().saturating_sub(inner_bytes), description: outer }];
     for (row, elf) in inner {
-        let description = describe(elf.bytes()).map_err(|e| {
-            Error::new(format_args!("{}: the code for {}: {e}", file.display(), row.name))
-                .help("get the object again, or build it again with `wasmkc build`")
-        })?;
+        let description = describe(elf.bytes()).map_err(|e| no_target(file, row, e))?;
         parts.push(Part { name: row.name.to_owned(), bytes: elf.bytes().len(), description });
     }
     Ok(parts)
@@ -73,10 +70,8 @@ pub fn all<'a>(file: &Path, bytes: &'a [u8]) -> Result<Vec<Part<'a>>> {
 
 /// The object of one target alone, without a signature.
 pub fn extract(file: &Path, bytes: &[u8], row: &TargetRow) -> Result<Vec<u8>> {
-    let data = split_trailer(bytes).map_or(bytes, |trailer| trailer.data);
     // Its form is enough: what is wrong with a target's code may be why somebody wants it alone.
-    let targets = Targets::parse(data)
-        .map_err(|e| no_object(file, bytes).unwrap_or_else(|| Error::new(format_args!("{}: {e}", file.display()))))?;
+    let targets = parse(file, bytes)?;
     let outer = targets.outer();
     if outer.machine() == row.elf_machine {
         return fat::outer(outer.bytes()).ok_or_else(|| {
@@ -87,12 +82,36 @@ pub fn extract(file: &Path, bytes: &[u8], row: &TargetRow) -> Result<Vec<u8>> {
             .help(format_args!("the outer ELF file is the code for {}", row.name))
         });
     }
-    let Some((_, elf)) = targets.iter().find(|(found, _)| *found == row) else {
+    Ok(found(file, &targets, row)?.bytes().to_vec())
+}
+
+/// One target of the object `bytes`, whatever the others are.
+pub fn one<'a>(file: &Path, bytes: &'a [u8], row: &TargetRow) -> Result<Description<'a>> {
+    let targets = parse(file, bytes)?;
+    describe(found(file, &targets, row)?.bytes()).map_err(|e| no_target(file, row, e))
+}
+
+fn parse<'a>(file: &Path, bytes: &'a [u8]) -> Result<Targets<'a>> {
+    let data = split_trailer(bytes).map_or(bytes, |trailer| trailer.data);
+    Targets::parse(data).map_err(|e| unreadable(file, bytes, e))
+}
+
+fn unreadable(file: &Path, bytes: &[u8], cause: wasmkc_core::Error) -> Error {
+    no_object(file, bytes).unwrap_or_else(|| Error::new(format_args!("{}: {cause}", file.display())))
+}
+
+fn no_target(file: &Path, row: &TargetRow, cause: wasmkc_core::Error) -> Error {
+    Error::new(format_args!("{}: the code for {}: {cause}", file.display(), row.name))
+        .help("get the object again, or build it again with `wasmkc build`")
+}
+
+fn found<'a>(file: &Path, targets: &Targets<'a>, row: &TargetRow) -> Result<Elf<'a>> {
+    let elf = targets.iter().find(|(found, _)| *found == row).map(|(_, elf)| elf);
+    elf.ok_or_else(|| {
         let there: Vec<&str> = targets.iter().map(|(row, _)| row.name).collect();
-        return Err(Error::new(format_args!("{} has no code for {}", file.display(), row.name))
-            .help(format_args!("it has code for {}", there.join(", "))));
-    };
-    Ok(elf.bytes().to_vec())
+        Error::new(format_args!("{} has no code for {}", file.display(), row.name))
+            .help(format_args!("it has code for {}", there.join(", ")))
+    })
 }
 
 fn name_of(elf_machine: u16) -> String {

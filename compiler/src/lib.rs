@@ -32,7 +32,7 @@ mod translate;
 
 pub use error::{Blame, CompileError, Place};
 pub use isa::Target;
-pub use listing::Listing;
+pub use listing::{Instruction, Listing, disassemble};
 pub use object::fat;
 pub use pipeline::{FunctionReport, Object, Report};
 

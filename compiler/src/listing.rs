@@ -46,11 +46,30 @@ fn clif(module: &Module<'_>, options: &Options) -> Result<String, CompileError> 
     Ok(out)
 }
 
-/// An instruction: where it starts, where the next one does, its text.
-struct Line {
-    at: u32,
-    next: u32,
-    text: String,
+/// An instruction as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    /// Where it starts.
+    pub at: u32,
+    /// Where the next one starts.
+    pub next: u32,
+    /// The instruction itself; what cannot be one begins with `?`, or is `(bad)`.
+    pub text: String,
+    /// The place that it names by a distance, as branches and calls do. Where a relocation fills the distance in, it
+    /// says nothing.
+    pub place: Option<u32>,
+    /// The function of the loader that it calls by a number.
+    pub loader: Option<&'static str>,
+}
+
+/// The instructions of a function's `code`, which stands at `start`.
+#[must_use]
+pub fn disassemble(target: Target, code: &[u8], start: u32) -> Vec<Instruction> {
+    match target {
+        Target::X86_64 => x86_64::instructions(code, start),
+        Target::Aarch64 => aarch64::instructions(code, start),
+        Target::Portable => portable::instructions(code, start),
+    }
 }
 
 fn asm(image: &Image) -> String {
@@ -58,13 +77,9 @@ fn asm(image: &Image) -> String {
     for f in &image.functions {
         let _ = writeln!(out, "{:?}: stack {}", f.function.symbol, f.function.stack);
         let code = &image.text[f.offset as usize..(f.offset + f.size) as usize];
-        let lines = match image.target {
-            Target::X86_64 => x86_64::lines(code, f.offset),
-            Target::Aarch64 => aarch64::lines(code, f.offset),
-            Target::Portable => portable::lines(code, f.offset),
-        };
-        for Line { at, next, text } in lines {
+        for Instruction { at, next, text, loader, .. } in disassemble(image.target, code, f.offset) {
             let _ = write!(out, "{at:5x}  {text}");
+            let _ = loader.map(|name| write!(out, "  ; {name}"));
             for relocation in image.relocations.iter().filter(|r| (at..next).contains(&r.at)) {
                 let _ = write!(out, "  ; {:?} {:+}", relocation.kind, relocation.addend);
             }

@@ -19,6 +19,9 @@ fn wrong_usage_is_exit_code_2() {
         &["inspect", "x.kwo", "--extract", "z80", "-o", "y"],
         &["inspect", "x.kwo", "--extract", "aarch64"],
         &["inspect", "x.kwo", "-o", "y"],
+        &["inspect", "x.kwo", "--code", "z80"],
+        &["inspect", "x.kwo", "--code", "aarch64", "--traps"],
+        &["inspect", "x.kwo", "--code", "aarch64", "--extract", "aarch64", "-o", "y"],
         &["keygen", "--days", "0"],
         &[],
     ] {

@@ -3,27 +3,23 @@
 use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Operand};
 
-use super::Line;
+use super::Instruction;
 use crate::emit::BTI_C;
 
 /// The instructions of `code`, which stands at `start`.
-pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
+pub fn instructions(code: &[u8], start: u32) -> Vec<Instruction> {
     let decoder = InstDecoder::default();
     let words = code.chunks(4).enumerate();
-    words
-        .map(|(n, bytes)| {
-            let at = start + n as u32 * 4;
-            Line { at, next: at + 4, text: text(&decoder, bytes, at) }
-        })
-        .collect()
+    words.map(|(n, bytes)| instruction(&decoder, bytes, start + n as u32 * 4)).collect()
 }
 
 /// One instruction; a branch names where it leads, as on x86_64, and a landing pad what it is.
-fn text(decoder: &InstDecoder, bytes: &[u8], at: u32) -> String {
+fn instruction(decoder: &InstDecoder, bytes: &[u8], at: u32) -> Instruction {
+    let of = |text, place| Instruction { at, next: at + 4, text, place, loader: None };
     if bytes == BTI_C {
-        return "bti c".to_owned();
+        return of("bti c".to_owned(), None);
     }
-    let Ok(instruction) = decoder.decode(&mut U8Reader::new(bytes)) else { return format!("? {bytes:02x?}") };
+    let Ok(instruction) = decoder.decode(&mut U8Reader::new(bytes)) else { return of(format!("? {bytes:02x?}"), None) };
     let text = instruction.to_string();
     let distance = instruction.operands.iter().find_map(|o| match o {
         Operand::PCOffset(distance) => Some(*distance),
@@ -31,8 +27,9 @@ fn text(decoder: &InstDecoder, bytes: &[u8], at: u32) -> String {
     });
     match (distance, text.rfind([' ', ','])) {
         (Some(distance), Some(end)) => {
-            format!("{} {:#x}", text[..=end].trim_end(), i64::from(at).wrapping_add(distance))
+            let place = i64::from(at).wrapping_add(distance);
+            of(format!("{} {place:#x}", text[..=end].trim_end()), u32::try_from(place).ok())
         }
-        _ => text,
+        _ => of(text, None),
     }
 }

@@ -6,10 +6,10 @@ use pulley_interpreter::{
 };
 use wasmkc_abi::{helper::HELPERS, vmctx};
 
-use super::Line;
+use super::Instruction;
 
 /// The instructions of `code`, which stands at `start`.
-pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
+pub fn instructions(code: &[u8], start: u32) -> Vec<Instruction> {
     let (mut decoder, mut out, mut at) = (Decoder::new(), Vec::new(), 0);
     while at < code.len() {
         let mut text = Disassembler::new(&code[at..]);
@@ -18,11 +18,17 @@ pub fn lines(code: &[u8], start: u32) -> Vec<Line> {
         let end = if decoded { code.len() - text.bytecode().as_slice().len() } else { code.len() };
         let bytes = &code[at..end];
         let text = if decoded { text.disas().trim().to_owned() } else { format!("? {bytes:02x?}") };
-        let text = host(&text).map_or(text.clone(), |name| format!("{text}  ; {name}"));
-        out.push(Line { at: start + at as u32, next: start + end as u32, text });
+        let (loader, place) = (host(&text), place(&text));
+        out.push(Instruction { at: start + at as u32, next: start + end as u32, text, place, loader });
         at = end;
     }
     out
+}
+
+/// Where a distance leads to, which the disassembler says behind it.
+fn place(text: &str) -> Option<u32> {
+    let (_, place) = text.split_once("// target = 0x")?;
+    u32::from_str_radix(place.trim(), 16).ok()
 }
 
 /// What a call of the loader calls.

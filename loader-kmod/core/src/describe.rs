@@ -9,7 +9,9 @@ use wasmkc_abi::object::Meta;
 
 use crate::error::Error;
 use crate::image::split_trailer;
-use crate::parse::parse;
+use crate::memory::List;
+use crate::parse::{ParsedImage, parse};
+use crate::relocation::Relocation;
 use crate::tables::Tables;
 use crate::targets::Targets;
 
@@ -26,8 +28,8 @@ pub struct Description<'a> {
     pub tables: Tables,
     /// `.text`
     pub text: &'a [u8],
-    /// Number of relocations.
-    pub relocations: usize,
+    /// Relocations of `.text`, ascending.
+    pub relocations: List<Relocation>,
 }
 
 /// Reads an object, signed or not.
@@ -42,6 +44,6 @@ pub fn describe(bytes: &[u8]) -> Result<Description<'_>, Error> {
     };
     let targets = Targets::parse(data)?;
     let parsed = parse(targets.outer(), targets.bits())?;
-    let relocations = parsed.relocations.len();
-    Ok(Description { targets, signature, meta: parsed.meta, tables: parsed.tables, text: parsed.text, relocations })
+    let ParsedImage { meta, tables, text, relocations, .. } = parsed;
+    Ok(Description { targets, signature, meta, tables, text, relocations })
 }

@@ -48,6 +48,18 @@ impl Symbol {
         rows.map(|h: &Helper| (h.symbol, h.number)).find(|(s, _)| s.as_bytes() == name).map(|(_, n)| Self::Helper(n))
     }
 
+    /// Its name in an object; empty for a helper that there is not.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ret => SYMBOL_RET,
+            Self::Trap => SYMBOL_TRAP,
+            Self::Memmove => SYMBOL_MEMMOVE,
+            Self::Memset => SYMBOL_MEMSET,
+            Self::Helper(n) => Helper::by_number(n).map_or("", |helper| helper.symbol),
+        }
+    }
+
     /// Its number in the C seam.
     #[must_use]
     pub const fn index(self) -> u32 {
@@ -95,4 +107,19 @@ pub trait Platform {
 
     /// SHA-256 of `data`.
     fn sha256(&mut self, data: &[u8]) -> [u8; 32];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmkc_abi::helper::HELPERS;
+
+    #[test]
+    fn a_symbol_has_the_name_that_it_is_found_by() {
+        let helpers = HELPERS.iter().map(|helper| Symbol::Helper(helper.number));
+        for symbol in [Symbol::Ret, Symbol::Trap, Symbol::Memmove, Symbol::Memset].into_iter().chain(helpers) {
+            assert_eq!(Symbol::by_name(symbol.name().as_bytes()), Some(symbol));
+        }
+        assert_eq!((Symbol::Helper(u32::MAX).name(), Symbol::by_name(b"")), ("", None));
+    }
 }

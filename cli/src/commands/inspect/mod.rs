@@ -1,5 +1,7 @@
 //! `inspect`: what is in an object, signed or not.
 
+mod code;
+
 use crate::args::Inspect;
 use crate::error::Result;
 use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, table, write_file};
@@ -13,11 +15,14 @@ use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_core::describe::Description;
 
-/// Prints all tables of all targets, or writes one target's object; nothing in the object is trusted or run.
+/// Prints all tables of all targets or the code of one, or writes one target's object; nothing in the object is trusted or run.
 pub fn run(args: &Inspect, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     if let (Some(row), Some(output)) = (args.extract, &args.output) {
         return extract(&args.file, &bytes, row, output, json);
+    }
+    if let Some(row) = args.code {
+        return code::show(&args.file, &bytes, row, json);
     }
     let parts = targets::all(&args.file, &bytes)?;
     emit(json, &value(&parts, bytes.len()), || text(&parts, args.traps))
@@ -85,7 +90,7 @@ fn target(part: &Part<'_>) -> Value {
         "slots": m.slots,
         "data_segments": m.data,
         "passive_segments": m.passive,
-        "relocations": d.relocations,
+        "relocations": d.relocations.len(),
         "imports": t.imports.iter().map(|i| json!({
             "number": i.number, "name": helper_name(i.number), "fuel": i.fuel, "effects": i.effects,
         })).collect::<Vec<_>>(),

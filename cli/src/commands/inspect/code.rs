@@ -1,0 +1,133 @@
+//! `inspect --code`: the instructions of one target by function, with what they refer to and where they trap.
+//!
+//! Offsets are those in `.text`, as in the tables and in `objdump -d`. What a relocation or a distance names is said
+//! behind the instruction, and so is the cause of a trap where the trap table has a row.
+
+use super::{cause, known};
+use crate::error::{Error, Result};
+use crate::output::{emit, hex};
+use crate::targets;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::Path;
+use wasmkc_abi::object::{FuncRow, TargetRow, TrapRow};
+use wasmkc_compiler::{Instruction, Target, disassemble};
+use wasmkc_core::describe::Description;
+use wasmkc_core::relocation::{self, Field};
+
+/// Prints the code that the object in `file` has for `row`.
+pub fn show(file: &Path, bytes: &[u8], row: &TargetRow, json: bool) -> Result<()> {
+    let description = targets::one(file, bytes, row)?;
+    let target =
+        Target::by_name(row.name).ok_or_else(|| Error::new(format_args!("code for {} cannot be shown", row.name)))?;
+    let code = Code { description: &description, target };
+    emit(json, &code.value(row.name), || code.text())
+}
+
+/// One target's code.
+struct Code<'a> {
+    description: &'a Description<'a>,
+    target: Target,
+}
+
+impl Code<'_> {
+    fn functions(&self) -> impl Iterator<Item = (&FuncRow, Vec<Instruction>)> {
+        let funcs = self.description.tables.funcs.iter();
+        funcs.map(|row| (row, disassemble(self.target, self.bytes(row.text_offset, row.size), row.text_offset)))
+    }
+
+    /// `size` bytes at `at` of `.text`; what was read lies in it.
+    fn bytes(&self, at: u32, size: u32) -> &[u8] {
+        let tail = self.description.text.get(at as usize..).unwrap_or_default();
+        &tail[..tail.len().min(size as usize)]
+    }
+
+    fn name(&self, row: &FuncRow) -> &str {
+        self.description.tables.strings.get(row.name)
+    }
+
+    /// The row of the trap table that belongs to `i`: its site lies behind the first byte, the end included.
+    fn trap(&self, i: &Instruction) -> Option<&TrapRow> {
+        let traps = &self.description.tables.traps;
+        let first = traps.partition_point(|row| row.site <= i.at);
+        traps.get(first).filter(|row| row.site <= i.next)
+    }
+
+    /// What `i` refers to outside its function.
+    fn reference(&self, i: &Instruction, own: &FuncRow) -> Option<String> {
+        let relocations = &self.description.relocations;
+        let first = relocations.partition_point(|r| r.offset < i.at);
+        if let Some(r) = relocations.get(first).filter(|r| r.offset < i.next) {
+            return Some(match r.target {
+                relocation::Target::Symbol(symbol) => symbol.name().to_owned(),
+                relocation::Target::Rodata => {
+                    // x86_64 counts from the next instruction, the field from its own place.
+                    let from = if r.field == Field::Distance32 { i64::from(i.next - r.offset) } else { 0 };
+                    format!(".rodata{:+#x}", r.addend.wrapping_add(from))
+                }
+            });
+        }
+        i.loader.map(str::to_owned).or_else(|| self.place(i.place?, own))
+    }
+
+    /// What stands at `place`, if that is outside of the function `own`.
+    fn place(&self, place: u32, own: &FuncRow) -> Option<String> {
+        // Constants of portable code stand behind all of it, where an instruction names them by a distance.
+        if let (Target::Portable, Some(at)) = (self.target, place.checked_sub(self.description.text.len() as u32)) {
+            return Some(format!(".rodata+{at:#x}"));
+        }
+        let funcs = &self.description.tables.funcs;
+        let row = funcs.get(funcs.partition_point(|row| row.text_offset <= place).checked_sub(1)?)?;
+        match place - row.text_offset {
+            0 => Some(self.name(row).to_owned()),
+            _ if row == own => None,
+            inside => Some(format!("{}+{inside:#x}", self.name(row))),
+        }
+    }
+
+    fn source<'s>(&'s self, trap: &TrapRow) -> Option<&'s str> {
+        Some(self.description.tables.strings.get(trap.file)).filter(|file| !file.is_empty())
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        for (row, code) in self.functions() {
+            let between = if out.is_empty() { "" } else { "\n" };
+            let index = known(row.wasm_index).map_or(String::new(), |index| format!(", wasm function {index}"));
+            let _ = writeln!(out, "{between}{}: {} bytes{index}", self.name(row), row.size);
+            for i in code {
+                let _ = write!(out, "{:6x}  {}", i.at, i.text);
+                let _ = self.reference(&i, row).map(|to| write!(out, "  ; {to}"));
+                if let Some(trap) = self.trap(&i) {
+                    let _ = write!(out, "  ; {}", cause(trap.code));
+                    let _ = known(trap.wasm_offset).map(|at| write!(out, " at wasm offset {at:#x}"));
+                    let _ = self.source(trap).map(|file| write!(out, ", {file}:{}", trap.line));
+                }
+                out.push('\n');
+            }
+        }
+        out
+    }
+
+    fn value(&self, target: &str) -> Value {
+        let functions = self.functions().map(|(row, code)| {
+            let code = code.iter().map(|i| {
+                let trap = self.trap(i).map(|trap| {
+                    json!({
+                        "cause": cause(trap.code), "wasm_offset": known(trap.wasm_offset),
+                        "file": self.source(trap), "line": (trap.line != 0).then_some(trap.line),
+                    })
+                });
+                json!({
+                    "at": i.at, "bytes": hex(self.bytes(i.at, i.next - i.at)), "text": i.text,
+                    "reference": self.reference(i, row), "trap": trap,
+                })
+            });
+            json!({
+                "name": self.name(row), "offset": row.text_offset, "size": row.size,
+                "wasm_index": known(row.wasm_index), "code": code.collect::<Vec<_>>(),
+            })
+        });
+        json!({ "target": target, "functions": functions.collect::<Vec<_>>() })
+    }
+}

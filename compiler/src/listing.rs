@@ -1,4 +1,4 @@
-//! What an intermediate stage makes of a module, as text.
+//! What an intermediate stage makes of a module, and finished code, as text.
 
 mod aarch64;
 mod portable;

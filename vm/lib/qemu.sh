@@ -7,7 +7,7 @@ qemu_command() {
 	# no_timer_check: on a busy machine the emulated timer is late, which Linux takes for a broken one and panics.
 	case $arch in
 	x86_64) board=q35 model=max parameters="console=ttyS0 no_timer_check" ;;
-	aarch64) board=virt model=cortex-a57 parameters=console=ttyAMA0 ;;
+	aarch64) board=virt model=max,pauth-impdef=on parameters=console=ttyAMA0 ;;
 	# The kernel has addresses of 32 bits: what the board puts above them is not there for it. With one thread for two
 	# processors it hangs when it stops all but one to make its text read-only.
 	armhf) program=arm threads=multi board=virt,highmem=off model=cortex-a15 parameters=console=ttyAMA0 ;;

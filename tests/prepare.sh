@@ -118,3 +118,5 @@ cp "$wxwalk/wxwalk.ko" "$out"
 "${cross}objcopy" -R .BTF "$kmod/wasmkc.ko" "$out/no-btf.ko"
 cp "$kmod/wasmkc.ko" "$out/signed-module.ko"
 "$sign_file" sha256 "$out/test.key" "$out/test.crt" "$out/signed-module.ko"
+# For wx.sh: name and length of each section.
+"${cross}readelf" -SW "$kmod/wasmkc.ko" | sed -n 's/^ *\[ *[0-9]*\] //p' | awk '$1 ~ /^\./ { print $1, $5 }' >"$out/sections"

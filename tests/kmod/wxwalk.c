@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Walks the kernel's page tables over an address range and over the same pages in the direct map.
- * insmod wxwalk.ko start=0x... end=0x...; then read /sys/module/wxwalk/parameters/{pages,executable,writable,both}.
+ * insmod wxwalk.ko start=0x... length=0x...; then read /sys/module/wxwalk/parameters/{pages,executable,writable,both}.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -76,9 +76,9 @@ static struct rights rights_of(ulong address)
 }
 #endif
 
-static ulong start, end;
+static ulong start, length;
 module_param(start, ulong, 0444);
-module_param(end, ulong, 0444);
+module_param(length, ulong, 0444);
 
 static uint pages, executable, writable, both, alias_executable;
 module_param(pages, uint, 0444);
@@ -94,7 +94,7 @@ static int __init wxwalk_init(void)
 {
 	ulong at;
 
-	for (at = start & PAGE_MASK; at < end; at += PAGE_SIZE) {
+	for (at = start & PAGE_MASK; at < start + length; at += PAGE_SIZE) {
 		struct rights r = rights_of(at);
 		struct page *page;
 

@@ -10,6 +10,8 @@ STEP := scripts/step
 
 # The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
 ON ?= $(shell uname -m)/6.12
+# What make test boots beside the default: the other machine with native code, and the other kernel.
+ALSO ?= $(if $(filter-out x86_64/6.12,$(ON)),,aarch64/6.1)
 ON_MACHINE := $(firstword $(subst /, ,$(ON)))
 ON_LINE := $(lastword $(subst /, ,$(ON)))
 ON_SUFFIX := $(if $(filter-out x86_64/6.12,$(ON)),-$(ON_MACHINE)-$(ON_LINE))
@@ -36,7 +38,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
-	@echo 'make test       all tests, those in the VM too'
+	@echo 'make test       all tests, those in the VM too, there on $(ON)$(if $(ALSO), and $(ALSO))'
 	@echo 'make test-matrix  one object on every machine that the VM can be: x86_64, aarch64, armhf, s390x'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
@@ -109,7 +111,8 @@ fuzz: setup-cli
 	@build/bin/wkc-fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),0) --jobs $(or $(JOBS),$(shell nproc)) --out build/fuzz
 
 test: scenarios
-	@scripts/test --on $(ON)
+	@$(if $(ALSO),$(MAKE) scenarios ON=$(ALSO))
+	@scripts/test $(addprefix --on ,$(ON) $(ALSO))
 
 # One object on every machine: what each needs is built, then each is booted.
 test-matrix: cli examples

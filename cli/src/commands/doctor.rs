@@ -141,9 +141,10 @@ const NO_XDP: &str = "so BPF cannot call the loader: attach with `--mode ingress
 
 fn jit() -> Check {
     match std::fs::read_to_string("/proc/sys/net/core/bpf_jit_enable").map(|t| t.trim().to_owned()).as_deref() {
-        Ok("0") => {
+        Ok("0") if has_btf() => {
             fail("bpf jit", "off", "XDP needs it: `sysctl net.core.bpf_jit_enable=1`; `--mode ingress` does not")
         }
+        Ok("0") => ok("bpf jit", "off, and of no use without kernel BTF"),
         Ok(_) => ok("bpf jit", "on"),
         Err(_) if Path::new("/proc/sys/net/core").exists() && nix::unistd::geteuid().is_root() => {
             warn("bpf jit", "not in this kernel (CONFIG_BPF_JIT)", NO_XDP)
@@ -152,9 +153,16 @@ fn jit() -> Check {
     }
 }
 
+/// The kernel's own types, by which BPF finds the functions of modules.
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+fn has_btf() -> bool {
+    Path::new(KERNEL_BTF).exists()
+}
+
 fn kernel_btf() -> Check {
-    if Path::new("/sys/kernel/btf/vmlinux").exists() {
-        ok("kernel BTF", "/sys/kernel/btf/vmlinux")
+    if has_btf() {
+        ok("kernel BTF", KERNEL_BTF)
     } else {
         warn("kernel BTF", "not in this kernel (CONFIG_DEBUG_INFO_BTF)", NO_XDP)
     }
@@ -220,16 +228,17 @@ fn of_info(info: &Info) -> Vec<Check> {
     let version = format!("loaded, ABI {}.{}, {} programs", info.abi_major, info.abi_minor, info.programs);
     let same = (info.abi_major, info.abi_minor) == (wasmkc_abi::ABI_MAJOR, wasmkc_abi::ABI_MINOR);
     let full = info.arena_used > info.arena_size / 10 * 9 || info.memory_used > info.memory_budget / 10 * 9;
-    let used = format!(
-        "code {} of {}, constants {} of {}, memory {} of {} bytes, {} CPUs",
-        info.arena_used,
-        info.arena_size,
-        info.rodata_used,
-        info.rodata_size,
-        info.memory_used,
-        info.memory_budget,
-        info.cpus
-    );
+    let used = format!("memory {} of {} bytes, {} CPUs", info.memory_used, info.memory_budget, info.cpus);
+    // A machine that runs bytecode only has no place for code of its own.
+    let used = match info.arena_size {
+        0 => used,
+        size => {
+            format!(
+                "code {} of {size}, constants {} of {}, {used}",
+                info.arena_used, info.rodata_used, info.rodata_size
+            )
+        }
+    };
     vec![
         match same {
             true => ok("module", version),
@@ -256,7 +265,9 @@ fn of_info(info: &Info) -> Vec<Check> {
             (0, true) => {
                 fail("keys", "none, and locked", "no object can be loaded: load the module anew and add a key first")
             }
-            (0, false) => fail("keys", "none", "`wasmkc keygen`, then `wasmkc trust add CERT`"),
+            (0, false) => {
+                warn("keys", "none yet", "before anything can be loaded: `wasmkc keygen`, then `wasmkc trust add CERT`")
+            }
             (n, false) => warn("keys", format!("{n}, open"), "`wasmkc trust lock` keeps further keys out"),
             (n, true) => ok("keys", format!("{n}, locked")),
         },
@@ -317,11 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn no_keys_fail_and_no_xdp_names_the_ingress() {
+    fn no_keys_yet_is_no_failure_and_no_xdp_names_the_ingress() {
         let info = Info { abi_major: wasmkc_abi::ABI_MAJOR, abi_minor: wasmkc_abi::ABI_MINOR, ..Info::default() };
         let checks = of_info(&info);
-        let failed: Vec<_> = checks.iter().filter(|c| c.state == State::Fail).map(|c| c.check).collect();
-        assert_eq!(failed, ["keys"]);
+        assert!(checks.iter().all(|c| c.state != State::Fail));
+        assert!(checks.iter().any(|c| c.check == "keys" && c.state == State::Warn));
+        let locked = of_info(&Info { trust_locked: 1, ..info });
+        assert!(locked.iter().any(|c| c.check == "keys" && c.state == State::Fail));
+        assert!(checks.iter().all(|c| !c.found.contains("code 0 of 0")), "no arena, nothing to say of it");
         assert!(checks[1].state == State::Warn && checks[1].help.as_ref().unwrap().contains("--mode ingress"));
     }
 }

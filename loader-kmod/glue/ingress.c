@@ -81,10 +81,9 @@ static void pull_header(struct sk_buff *skb, const struct ethhdr *before)
 static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct attachment *a = priv;
-	struct wkc_call call __uninitialized;
 	struct wkc_packet packet __uninitialized;
 	struct ethhdr before;
-	u32 verdict, trap;
+	u32 verdict;
 
 	/* One that others hold, too, may not be changed, and there is no putting a copy in its place here. */
 	if (skb_shared(skb) || skb->data - skb_mac_header(skb) != ETH_HLEN || skb_cow(skb, ETH_HLEN + VLAN_HLEN) ||
@@ -98,9 +97,8 @@ static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_h
 	packet.data = skb->data;
 	packet.len = skb->len;
 	packet.total_len = skb->len;
-	packet.context = skb;
 	packet.verdicts = XDP_PASS + 1;
-	verdict = wkc_run(a->filter, &packet, &call, &trap);
+	verdict = wkc_run(a->filter->handle, &packet, NULL);
 	pull_header(skb, &before);
 	return verdict == XDP_PASS ? NF_ACCEPT : NF_DROP;
 }

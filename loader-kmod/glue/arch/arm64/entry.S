@@ -2,7 +2,7 @@
 /*
  * The only way into generated code and the only ways out of it.
  *
- *	u64 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
+ *	u32 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
  *	wkc_trap(call, code)				generated code calls it; never returns to it
  *
  * Stack while a filter runs:
@@ -14,6 +14,7 @@
  */
 #include <linux/linkage.h>
 #include <asm/assembler.h>
+#include "entry.h"
 #include "wasmkc_abi.h"
 
 	.text
@@ -49,7 +50,7 @@ SYM_CODE_START(wkc_trap)
 	str w1, [x0, #WKC_CALL_TRAP_CODE]
 	ldr x29, [x0, #WKC_CALL_SAVED_SP]
 	mov sp, x29
-	mov x0, xzr
+	mov w0, #WKC_NO_VERDICT
 	b .Lleft
 SYM_CODE_END(wkc_trap)
 

@@ -89,7 +89,7 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 	rcu_read_lock();
 	f = owner_of(regs->ip);
 	if (f) {
-		WRITE_ONCE(f->disabled, 1);
+		wkc_program_disable(f);
 		pr_err_ratelimited("wasmkc %s: disabled: exception %d at .text+0x%llx; the audit should have refused this object\n",
 				   f->name, args->trapnr, regs->ip - f->image.text_base);
 	} else {

@@ -2,7 +2,7 @@
 /*
  * The only way into generated code and the only ways out of it.
  *
- *	u64 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
+ *	u32 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
  *	wkc_trap(call, code)				generated code calls it; never returns to it
  *	wkc_ret						generated code jumps to it instead of `leave; ret`
  *	wkc_recover					die.c sends it here after an exception
@@ -19,6 +19,7 @@
 #include <linux/objtool.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
+#include "entry.h"
 #include "wasmkc_abi.h"
 
 	.text
@@ -65,7 +66,7 @@ SYM_CODE_START(wkc_trap)
 	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_BP sp_offset=16
 	lea -40(%rbp), %rsp
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
-	xor %eax, %eax
+	mov $WKC_NO_VERDICT, %eax
 	jmp wkc_left
 SYM_CODE_END(wkc_trap)
 
@@ -78,7 +79,7 @@ SYM_CODE_START(wkc_recover)
 	ANNOTATE_NOENDBR
 	lea -40(%rbp), %rsp
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
-	mov $-1, %eax
+	mov $WKC_NO_VERDICT, %eax
 	jmp wkc_left
 SYM_CODE_END(wkc_recover)
 

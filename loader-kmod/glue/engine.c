@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Portable code where a packet's way expects native code. */
+/* What is seldom done on a packet's way into code, and portable code where native code is expected. */
 #include <linux/container_of.h>
 #include "engine.h"
 
@@ -19,3 +19,12 @@ u64 wkc_packet_entry(const struct wkc_filter *f)
 {
 	return f->image.engine == WKC_ENGINE_PORTABLE ? wkc_address(wkc_interpret_packet) : f->entry_xdp;
 }
+
+#if WKC_NATIVE
+/* The limit of a packet's stack, where that is not the stack pointer of the packet before. */
+void wkc_packet_stack(struct wkc_cpu *c, unsigned long sp)
+{
+	c->call.stack_limit = wkc_stack_limit(sp, WKC_STACK_XDP);
+	c->stack_pointer = sp;
+}
+#endif

@@ -33,7 +33,13 @@ static inline void wkc_execute(const struct wkc_cpu *c, struct wkc_call *call, u
 static __always_inline u32 wkc_execute_packet(struct wkc_cpu *c)
 {
 #if WKC_NATIVE
-	c->call.stack_limit = wkc_stack_limit_xdp();
+	/*
+	 * The limit of the last packet is this one's, too, if the stack pointer is the same: one address is never on
+	 * two stacks with different ends, for those of interrupts stay where they are, and those of tasks are
+	 * aligned to their size.
+	 */
+	if (unlikely(c->stack_pointer != current_stack_pointer))
+		wkc_packet_stack(c, current_stack_pointer);
 	return wkc_enter(&c->call, c->entry);
 #else
 	return wkc_interpret_packet(&c->call);

@@ -81,8 +81,9 @@ static void pull_header(struct sk_buff *skb, const struct ethhdr *before)
 static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct attachment *a = priv;
-	struct wkc_packet packet __uninitialized;
+	u64 handle = a->filter->handle;
 	struct ethhdr before;
+	struct wkc_cpu *c;
 	u32 verdict;
 
 	/* One that others hold, too, may not be changed, and there is no putting a copy in its place here. */
@@ -94,11 +95,12 @@ static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_h
 	}
 	before = *eth_hdr(skb);
 	push_header(skb);
-	packet.data = skb->data;
-	packet.len = skb->len;
-	packet.total_len = skb->len;
-	packet.verdicts = XDP_PASS + 1;
-	verdict = wkc_run(a->filter->handle, &packet, NULL);
+	if (likely(wkc_run_begin(handle, &c))) {
+		wkc_run_packet(c, skb->data, skb->len);
+		verdict = wkc_run(c, XDP_PASS + 1, NULL);
+	} else {
+		verdict = wkc_run_refused(skb->len, handle, NULL);
+	}
 	pull_header(skb, &before);
 	return verdict == XDP_PASS ? NF_ACCEPT : NF_DROP;
 }

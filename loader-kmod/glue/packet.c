@@ -16,15 +16,20 @@
 /* RCU read side, bottom halves disabled. */
 static int run(struct wkc_packet_request *req, u8 *data, struct wkc_trap_record *rec, char *msg)
 {
-	struct wkc_packet packet = { .data = data, .len = req->len, .total_len = req->len, .verdicts = WKC_VERDICTS };
 	struct wkc_filter *f = wkc_program_find_xdp(req->name, "judges no packet", msg);
 	struct wkc_outcome out;
+	struct wkc_cpu *c;
 	u64 start;
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	start = ktime_get_ns();
-	req->verdict = wkc_run(f->handle, &packet, &out);
+	if (wkc_run_begin(f->handle, &c)) {
+		wkc_run_packet(c, data, req->len);
+		req->verdict = wkc_run(c, WKC_VERDICTS, &out);
+	} else {
+		req->verdict = wkc_run_refused(req->len, f->handle, &out);
+	}
 	req->time_ns = ktime_get_ns() - start;
 	req->trap = out.trap;
 	req->fuel_used = out.fuel_used;

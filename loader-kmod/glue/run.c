@@ -20,11 +20,19 @@ static u32 disabled(struct wkc_cpu *c, struct wkc_outcome *out)
 	return not_run(c->filter, WKC_TRAP_DISABLED, out);
 }
 
+/* A packet that found somebody in the instance. Nothing of the instance is written. */
+static u32 nested(struct wkc_cpu *c, u32 packet_len, struct wkc_outcome *out)
+{
+	wkc_trap_note(c, WKC_TRAP_NESTED_ENTRY, 0, packet_len);
+	local64_inc(&c->verdicts[c->filter->trap_verdict]);
+	return not_run(c->filter, WKC_TRAP_NESTED_ENTRY, out);
+}
+
 /*
- * A packet whose handle this CPU has no instance for that may be entered. A handle can be guessed, so that any number
- * may be asked for by whoever may load BPF, a program without `xdp`, too.
+ * A packet that got no instance. A handle can be guessed, so that any number may be asked for by whoever may load
+ * BPF, and that of a program without `xdp`, too.
  */
-u32 wkc_run_refused(u64 handle, struct wkc_outcome *out)
+u32 wkc_run_refused(u32 packet_len, u64 handle, struct wkc_outcome *out)
 {
 	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)], rcu_read_lock_bh_held());
 	struct wkc_cpu *c;
@@ -33,21 +41,15 @@ u32 wkc_run_refused(u64 handle, struct wkc_outcome *out)
 		return XDP_ABORTED;
 	/* Pairs with wkc_instance_create(). */
 	c = smp_load_acquire(&f->cpus[smp_processor_id()]);
-	if (c && READ_ONCE(f->disabled))
+	/* Who found somebody in the instance is nested in that one's packet, and finds it there still. */
+	if (c && READ_ONCE(c->busy) == WKC_RUNNING)
+		return nested(c, packet_len, out);
+	/* A reset may have ended since. */
+	if (c && (READ_ONCE(f->disabled) || READ_ONCE(c->handle) == handle))
 		return disabled(c, out);
+	/* The CPU has none, or is just getting its first. */
 	atomic64_inc(&f->no_cpu_traps[WKC_TRAP_NO_INSTANCE]);
 	return not_run(f, WKC_TRAP_NO_INSTANCE, out);
-}
-
-/* A packet that found somebody in the instance. Nothing of the instance is written. */
-u32 wkc_run_busy(struct wkc_cpu *c, u32 packet_len, struct wkc_outcome *out)
-{
-	/* A reset may have ended since; who runs nested in the instance's own packet finds that one still there. */
-	if (READ_ONCE(c->busy) != WKC_RUNNING)
-		return disabled(c, out);
-	wkc_trap_note(c, WKC_TRAP_NESTED_ENTRY, 0, packet_len);
-	local64_inc(&c->verdicts[c->filter->trap_verdict]);
-	return not_run(c->filter, WKC_TRAP_NESTED_ENTRY, out);
 }
 
 /* Trap code of a run that came back with @verdict, 0 if it is a fine one. */

@@ -16,14 +16,6 @@
 #include "engine.h"
 #include "wasmkc.h"
 
-/* What a filter is to judge. */
-struct wkc_packet {
-	void *data;
-	size_t len;		/* bytes at data */
-	size_t total_len;	/* of the whole packet */
-	u32 verdicts;		/* the hook knows those below this */
-};
-
 /* How it went, for who wants to know: why there was no verdict of the filter's own, 0 if there was one. */
 struct wkc_outcome {
 	u32 trap;
@@ -32,9 +24,28 @@ struct wkc_outcome {
 };
 
 /* run.c */
-u32 wkc_run_refused(u64 handle, struct wkc_outcome *out);
-u32 wkc_run_busy(struct wkc_cpu *c, u32 packet_len, struct wkc_outcome *out);
+u32 wkc_run_refused(u32 packet_len, u64 handle, struct wkc_outcome *out);
 u32 wkc_run_unusual(struct wkc_cpu *c, u32 verdict, u32 verdicts, struct wkc_outcome *out);
+
+/* Whether @c is now claimed for a packet of @handle; if not, wkc_run_refused() is the answer. */
+static __always_inline bool wkc_run_begin(u64 handle, struct wkc_cpu **c)
+{
+	/* Pairs with wkc_instance_open(); what is found is not freed before this RCU read side ends. */
+	*c = this_cpu_read(wkc_here[wkc_handle_slot(handle)]);
+	if (unlikely(READ_ONCE((*c)->handle) != handle) || unlikely(wkc_claim(&(*c)->busy)))
+		return false;
+	/* Other CPUs only ever end a reset; what they wrote before is seen after it. */
+	smp_acquire__after_ctrl_dep();
+	return true;
+}
+
+/* What is to be judged: @len bytes at @data. */
+static __always_inline void wkc_run_packet(struct wkc_cpu *c, void *data, size_t len)
+{
+	c->call.packet = wkc_address(data);
+	c->call.packet_len = len;
+	c->call.packet_total_len = len;
+}
 
 /* Ends a run that came to a verdict. */
 static __always_inline u32 wkc_run_end(struct wkc_cpu *c, u32 verdict, struct wkc_outcome *out)
@@ -49,29 +60,20 @@ static __always_inline u32 wkc_run_end(struct wkc_cpu *c, u32 verdict, struct wk
 	return verdict;
 }
 
-/* Judges @p by the program of @handle. @out may be NULL. */
-static __always_inline u32 wkc_run(u64 handle, const struct wkc_packet *p, struct wkc_outcome *out)
+/*
+ * Judges the packet that @c was claimed for and told of, at a hook that knows the verdicts below @verdicts.
+ * @out may be NULL.
+ */
+static __always_inline u32 wkc_run(struct wkc_cpu *c, u32 verdicts, struct wkc_outcome *out)
 {
-	/* Pairs with wkc_instance_open(); what is found is not freed before this RCU read side ends. */
-	struct wkc_cpu *c = this_cpu_read(wkc_here[wkc_handle_slot(handle)]);
-	struct wkc_call *call = &c->call;
 	u32 verdict;
 
-	if (unlikely(READ_ONCE(c->handle) != handle))
-		return wkc_run_refused(handle, out);
-	/* Other CPUs only ever end a reset; what they wrote before is seen after it. */
-	if (unlikely(wkc_claim(&c->busy)))
-		return wkc_run_busy(c, p->len, out);
-	smp_acquire__after_ctrl_dep();
-	call->fuel = c->fuel_limit;
-	call->packet = wkc_address(p->data);
-	call->packet_len = p->len;
-	call->packet_total_len = p->total_len;
-	call->flags = 0;
+	c->call.fuel = c->fuel_limit;
+	c->call.flags = 0;
 	verdict = wkc_execute_packet(c);
 	/* A trap comes back as a number that is no verdict, and whether REDIRECT is one depends. */
-	if (unlikely(verdict >= min_t(u32, p->verdicts, XDP_REDIRECT)))
-		return wkc_run_unusual(c, verdict, p->verdicts, out);
+	if (unlikely(verdict >= min_t(u32, verdicts, XDP_REDIRECT)))
+		return wkc_run_unusual(c, verdict, verdicts, out);
 	return wkc_run_end(c, verdict, out);
 }
 

@@ -11,14 +11,11 @@
 #include <linux/vmalloc.h>
 #include <asm/irq.h>
 #include "stack.h"
+#include "wasmkc_abi.h"
 
 #ifndef CONFIG_VMAP_STACK
 #error "the kernel has no guard pages below its stacks (CONFIG_VMAP_STACK): a stack that overflows would not be seen"
 #endif
-
-static_assert(IRQ_STACK_SIZE >= THREAD_SIZE);
-
-DEFINE_PER_CPU(unsigned long, wkc_stack_roomy);
 
 /* The lowest address of each CPU's stack for interrupts, 0 until irq_stack_end() has seen it. */
 static DEFINE_PER_CPU(unsigned long, irq_stack);
@@ -57,6 +54,5 @@ u64 wkc_stack_limit(unsigned long sp, u32 grant)
 		if (!end)
 			return U64_MAX;
 	}
-	this_cpu_write(wkc_stack_roomy, end + WKC_STACK_ROOM);
 	return max(sp - grant, end + WKC_STACK_RESERVE);
 }

@@ -77,6 +77,7 @@ struct wkc_cpu {
 	u32 cpu;
 	u64 entry;			/* constant: what wkc_enter() is to call for a packet */
 	u64 fuel_limit;			/* constant: a packet's */
+	unsigned long stack_pointer;	/* for which call.stack_limit is right; this CPU's own */
 	local64_t fuel;
 	local64_t verdicts[8];
 	struct wkc_instance *instance;	/* in the same allocation */
@@ -154,6 +155,7 @@ void wkc_text_stored(const void *at, size_t len);
 /* engine.c */
 u32 wkc_interpret_packet(struct wkc_call *call);	/* softirq */
 u64 wkc_packet_entry(const struct wkc_filter *f);
+void wkc_packet_stack(struct wkc_cpu *c, unsigned long sp);	/* softirq */
 
 /* instance.c */
 int wkc_instance_init(void);

@@ -23,15 +23,14 @@ WKC_KFUNC_DEFS_START;
 __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 {
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
-	struct wkc_packet packet __uninitialized;
+	struct wkc_cpu *c;
 
-	packet.data = xdp->data;
-	packet.len = xdp->data_end - xdp->data;
-	packet.total_len = packet.len;
+	if (unlikely(!wkc_run_begin(handle, &c)))
+		return wkc_run_refused(xdp->data_end - xdp->data, handle, NULL);
+	wkc_run_packet(c, xdp->data, xdp->data_end - xdp->data);
 	if (unlikely(xdp_buff_has_frags(xdp)))
-		packet.total_len = xdp_get_buff_len(xdp);
-	packet.verdicts = WKC_VERDICTS;
-	return wkc_run(handle, &packet, NULL);
+		c->call.packet_total_len = xdp_get_buff_len(xdp);
+	return wkc_run(c, WKC_VERDICTS, NULL);
 }
 
 WKC_KFUNC_DEFS_END;

@@ -28,7 +28,8 @@
 
 	.text
 
-SYM_FUNC_START(wkc_enter)
+/* Only called directly: no landing pad. */
+SYM_START(wkc_enter, SYM_L_GLOBAL, SYM_A_ALIGN)
 	push %rbx
 	push %r12
 	push %r13

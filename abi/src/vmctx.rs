@@ -5,7 +5,7 @@
 //! (System V on x86_64). The loader enters one only through its trampoline:
 //!
 //! ```text
-//! kfunc stack frame                 persistent, one a CPU
+//! one a run at a time               persistent, one a CPU
 //! +-------------+   instance        +-----------------------------+
 //! | Call        | ----------------> | Instance header (64 bytes)  |
 //! |  fuel, sp,  |                   | globals        u64 each     |
@@ -13,7 +13,7 @@
 //! +-------------+                   +-----------------------------+
 //! ```
 
-/// The per-call block, on the stack of whoever enters the filter.
+/// The per-call block: this run's alone until it ends.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
@@ -32,7 +32,7 @@ pub struct Call {
     pub packet_len: u64,
     /// Bytes of the whole packet.
     pub packet_total_len: u64,
-    /// The hook's own context (`struct xdp_buff *`), never read by generated code.
+    /// The loader's own, never read by generated code.
     pub hook_context: u64,
     /// [`crate::trap::TrapCode`] of the trap that ended this run, 0 for none.
     pub trap_code: u32,

@@ -81,10 +81,10 @@ static void pull_header(struct sk_buff *skb, const struct ethhdr *before)
 static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	struct attachment *a = priv;
-	struct wkc_call call __uninitialized;
-	struct wkc_packet packet __uninitialized;
+	u64 handle = a->filter->handle;
 	struct ethhdr before;
-	u32 verdict, trap;
+	struct wkc_cpu *c;
+	u32 verdict;
 
 	/* One that others hold, too, may not be changed, and there is no putting a copy in its place here. */
 	if (skb_shared(skb) || skb->data - skb_mac_header(skb) != ETH_HLEN || skb_cow(skb, ETH_HLEN + VLAN_HLEN) ||
@@ -95,12 +95,12 @@ static unsigned int on_packet(void *priv, struct sk_buff *skb, const struct nf_h
 	}
 	before = *eth_hdr(skb);
 	push_header(skb);
-	packet.data = skb->data;
-	packet.len = skb->len;
-	packet.total_len = skb->len;
-	packet.context = skb;
-	packet.verdicts = XDP_PASS + 1;
-	verdict = wkc_run(a->filter, &packet, &call, &trap);
+	if (likely(wkc_run_begin(handle, &c))) {
+		wkc_run_packet(c, skb->data, skb->len);
+		verdict = wkc_run(c, XDP_PASS + 1, NULL);
+	} else {
+		verdict = wkc_run_refused(skb->len, handle, NULL);
+	}
 	pull_header(skb, &before);
 	return verdict == XDP_PASS ? NF_ACCEPT : NF_DROP;
 }

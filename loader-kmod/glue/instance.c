@@ -107,7 +107,7 @@ static void reset_instance(struct work_struct *work)
 		cond_resched();
 	}
 	if (start_instance(c, msg)) {
-		WRITE_ONCE(f->disabled, 1);
+		wkc_program_disable(f);
 		pr_notice("wasmkc %s: disabled, %s\n", f->name, msg);
 		return;
 	}
@@ -143,6 +143,9 @@ static struct wkc_cpu *alloc_instance(struct wkc_filter *f, u32 cpu, char *msg)
 	c->filter = f;
 	c->cpu = cpu;
 	c->instance = (void *)c + head;
+	c->call.instance = wkc_address(c->instance);
+	c->entry = wkc_packet_entry(f);
+	c->fuel_limit = f->fuel;
 	INIT_DELAYED_WORK(&c->reset, reset_instance);
 	c->last_reset = jiffies - RESET_INTERVAL;
 	if (memory) {
@@ -213,13 +216,40 @@ int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg)
 	c = wkc_instance_make(f, cpu, msg);
 	if (IS_ERR(c))
 		return PTR_ERR(c);
+	c->handle = wkc_handle_none(wkc_handle_slot(f->handle));
 	smp_store_release(&f->cpus[cpu], c);
 	return 0;
 }
 
+/* wkc_lock held, @f in its slot. Packets may enter from here on, those of a program that is disabled excepted. */
+void wkc_instance_open(struct wkc_filter *f, u32 cpu)
+{
+	u32 slot = wkc_handle_slot(f->handle);
+	struct wkc_cpu *c = f->cpus[cpu];
+
+	lockdep_assert_held(&wkc_lock);
+	if (!c || !f->entry_xdp)
+		return;
+	WRITE_ONCE(c->handle, f->handle);
+	/* Pairs with wkc_program_disable(): whichever comes second sees the other. */
+	smp_mb();
+	if (READ_ONCE(f->disabled))
+		WRITE_ONCE(c->handle, wkc_handle_none(slot));
+	/* Pairs with wkc_run(). */
+	smp_store_release(per_cpu_ptr(&wkc_here[slot], cpu), c);
+}
+
+/* As for wkc_instance_destroy(), which has to come after this has been done for all CPUs: a reset may disable all. */
+void wkc_instance_stop(struct wkc_filter *f, u32 cpu)
+{
+	lockdep_assert_held(&wkc_lock);
+	if (f->cpus[cpu])
+		cancel_delayed_work_sync(&f->cpus[cpu]->reset);
+}
+
 /*
- * wkc_lock held, the filter unpublished and a grace period gone by: the kfunc, which ran under
- * RCU, has left the instance and can queue no more work. What it queued is waited for here.
+ * wkc_lock held, the filter unpublished and a grace period gone by: the hooks, which ran under
+ * RCU, have left the instance and can queue no more work. What they queued has been waited for.
  */
 void wkc_instance_destroy(struct wkc_filter *f, u32 cpu)
 {
@@ -228,7 +258,6 @@ void wkc_instance_destroy(struct wkc_filter *f, u32 cpu)
 	lockdep_assert_held(&wkc_lock);
 	if (!c)
 		return;
-	cancel_delayed_work_sync(&c->reset);
 	f->cpus[cpu] = NULL;
 	wkc_instance_free(c);
 }

@@ -19,6 +19,7 @@ static int __init wkc_init(void)
 	ret = wkc_instance_init();
 	if (ret)
 		goto err_trust;
+	wkc_program_init();
 	wkc_stub_init();
 	ret = wkc_die_init();
 	if (ret)

@@ -16,20 +16,25 @@
 /* RCU read side, bottom halves disabled. */
 static int run(struct wkc_packet_request *req, u8 *data, struct wkc_trap_record *rec, char *msg)
 {
-	struct wkc_packet packet = { .data = data, .len = req->len, .total_len = req->len, .verdicts = WKC_VERDICTS };
 	struct wkc_filter *f = wkc_program_find_xdp(req->name, "judges no packet", msg);
-	struct wkc_call call;
+	struct wkc_outcome out;
+	struct wkc_cpu *c;
 	u64 start;
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
 	start = ktime_get_ns();
-	req->verdict = wkc_run(f, &packet, &call, &req->trap);
+	if (wkc_run_begin(f->handle, &c)) {
+		wkc_run_packet(c, data, req->len);
+		req->verdict = wkc_run(c, WKC_VERDICTS, &out);
+	} else {
+		req->verdict = wkc_run_refused(req->len, f->handle, &out);
+	}
 	req->time_ns = ktime_get_ns() - start;
-	if (req->trap < WKC_TRAP_NESTED_ENTRY)
-		req->fuel_used = f->fuel - wkc_fuel_left(&call);
+	req->trap = out.trap;
+	req->fuel_used = out.fuel_used;
 	if (req->trap) {
-		wkc_trap_locate(f, req->trap < WKC_TRAP_BAD_VERDICT ? call.trap_site : 0, rec);
+		wkc_trap_locate(f, out.site, rec);
 		rec->code = req->trap;
 		rec->cpu = smp_processor_id();
 		rec->packet_len = req->len;

@@ -19,8 +19,15 @@
 
 DEFINE_MUTEX(wkc_lock);
 
-/* Written under wkc_lock, read under RCU by the kfunc. */
+/* Written under wkc_lock, read under RCU. */
 struct wkc_filter __rcu *wkc_slots[WKC_SLOTS];
+
+/*
+ * What a packet finds by its handle: the instance of each slot's program on the CPU that looks. Written under
+ * wkc_lock, read under RCU. Never NULL: where there is none, a handle that no packet has is found.
+ */
+DEFINE_PER_CPU(struct wkc_cpu *, wkc_here[WKC_SLOTS]);
+static struct wkc_cpu nobody[2];
 
 static u32 generations[WKC_SLOTS];	/* protected by wkc_lock */
 static u32 last_id;			/* protected by wkc_lock */
@@ -149,7 +156,7 @@ static int check_image(const struct wkc_load *req, const struct wkc_image_info *
 /*
  * Frees what is not in the table, or no longer. Nobody can hold a pointer to it:
  * - kfunc: found it through its slot, which was never set or was cleared before a grace period; so did packet.c;
- * - reset work: cancelled by wkc_instance_destroy(), and only the kfunc queues it;
+ * - reset work: cancelled by wkc_instance_stop(), and only hooks queue it;
  * - ioctls and the hotplug callback: found it under wkc_lock, which is held here;
  * - ingress hooks: unload refuses while one is counted, and each holds the module;
  * - sessions: unload refuses while one is counted, and an open device holds the module at exit;
@@ -163,6 +170,8 @@ static void free_filter(struct wkc_filter *f)
 	u32 cpu;
 
 	lockdep_assert_held(&wkc_lock);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+		wkc_instance_stop(f, cpu);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++)
 		wkc_instance_destroy(f, cpu);
 	wkc_core_free(f->program);
@@ -222,9 +231,43 @@ static int create_instances(struct wkc_filter *f, char *msg)
 	return 0;
 }
 
+/* No packet finds a program in @slot on @cpu. */
+static void nobody_here(u32 slot, u32 cpu)
+{
+	WRITE_ONCE(*per_cpu_ptr(&wkc_here[slot], cpu), &nobody[slot & 1]);
+}
+
+void wkc_program_init(void)
+{
+	u32 slot, cpu;
+
+	for (slot = 0; slot < ARRAY_SIZE(nobody); slot++)
+		nobody[slot].handle = wkc_handle_none(slot);
+	for_each_possible_cpu(cpu) {
+		for (slot = 0; slot < WKC_SLOTS; slot++)
+			nobody_here(slot, cpu);
+	}
+}
+
+/* For good. What is being judged just now goes on; on every CPU the next packet is refused. */
+void wkc_program_disable(struct wkc_filter *f)
+{
+	u32 cpu;
+
+	WRITE_ONCE(f->disabled, 1);
+	/* Pairs with wkc_instance_open(). */
+	smp_mb();
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		struct wkc_cpu *c = READ_ONCE(f->cpus[cpu]);
+
+		if (c)
+			WRITE_ONCE(c->handle, wkc_handle_none(wkc_handle_slot(f->handle)));
+	}
+}
+
 static int publish(struct wkc_filter *f, char *msg)
 {
-	u32 slot;
+	u32 slot, cpu;
 
 	for (slot = 0; slot < WKC_SLOTS; slot++) {
 		/* A slot whose generations are used up is never used again. */
@@ -233,6 +276,8 @@ static int publish(struct wkc_filter *f, char *msg)
 		f->handle = wkc_handle_make(++generations[slot], WKC_HOOK_XDP, slot);
 		f->id = ++last_id;
 		rcu_assign_pointer(wkc_slots[slot], f);
+		for (cpu = 0; cpu < nr_cpu_ids; cpu++)
+			wkc_instance_open(f, cpu);
 		return 0;
 	}
 	snprintf(msg, WKC_MSG_LEN, "all %d places for programs are taken; unload one", WKC_SLOTS);
@@ -295,7 +340,10 @@ int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg)
 static void remove(u32 slot)
 {
 	struct wkc_filter *f = in_slot(slot);
+	u32 cpu;
 
+	for_each_possible_cpu(cpu)
+		nobody_here(slot, cpu);
 	RCU_INIT_POINTER(wkc_slots[slot], NULL);
 	wkc_stub_drop(f);
 	synchronize_rcu();
@@ -393,6 +441,8 @@ void wkc_program_cpu_online(u32 cpu)
 		if (wkc_instance_create(f, cpu, msg))
 			pr_notice("wasmkc %s: CPU %u gets no instance and gives the trap verdict: %s\n",
 				  f->name, cpu, msg);
+		else
+			wkc_instance_open(f, cpu);
 	}
 	mutex_unlock(&wkc_lock);
 }

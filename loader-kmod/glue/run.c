@@ -5,31 +5,67 @@
  */
 #include "run.h"
 
-/* A packet on a CPU that has no instance. */
-u32 wkc_run_without_instance(struct wkc_filter *f)
+static u32 not_run(const struct wkc_filter *f, u32 trap, struct wkc_outcome *out)
 {
-	atomic64_inc(&f->no_cpu_traps[WKC_TRAP_NO_INSTANCE]);
+	if (out)
+		*out = (struct wkc_outcome){ .trap = trap };
 	return f->trap_verdict;
 }
 
 /* A packet of a filter that is disabled or being reset: counted, but not kept among the last traps. */
-u32 wkc_run_disabled(struct wkc_filter *f, struct wkc_cpu *c)
+static u32 disabled(struct wkc_cpu *c, struct wkc_outcome *out)
 {
 	local64_inc(&c->traps[WKC_TRAP_DISABLED]);
-	local64_inc(&c->verdicts[f->trap_verdict]);
-	return f->trap_verdict;
+	local64_inc(&c->verdicts[c->filter->trap_verdict]);
+	return not_run(c->filter, WKC_TRAP_DISABLED, out);
 }
 
 /* A packet that found somebody in the instance. Nothing of the instance is written. */
-u32 wkc_run_nested(struct wkc_filter *f, struct wkc_cpu *c, u32 packet_len)
+static u32 nested(struct wkc_cpu *c, u32 packet_len, struct wkc_outcome *out)
 {
 	wkc_trap_note(c, WKC_TRAP_NESTED_ENTRY, 0, packet_len);
-	local64_inc(&c->verdicts[f->trap_verdict]);
-	return f->trap_verdict;
+	local64_inc(&c->verdicts[c->filter->trap_verdict]);
+	return not_run(c->filter, WKC_TRAP_NESTED_ENTRY, out);
+}
+
+/*
+ * A packet that got no instance. A handle can be guessed, so that any number may be asked for by whoever may load
+ * BPF, and that of a program without `xdp`, too.
+ */
+u32 wkc_run_refused(u32 packet_len, u64 handle, struct wkc_outcome *out)
+{
+	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)], rcu_read_lock_bh_held());
+	struct wkc_cpu *c;
+
+	if (!f || f->handle != handle || !f->entry_xdp)
+		return XDP_ABORTED;
+	/* Pairs with wkc_instance_create(). */
+	c = smp_load_acquire(&f->cpus[smp_processor_id()]);
+	/* Who found somebody in the instance is nested in that one's packet, and finds it there still. */
+	if (c && READ_ONCE(c->busy) == WKC_RUNNING)
+		return nested(c, packet_len, out);
+	/* A reset may have ended since. */
+	if (c && (READ_ONCE(f->disabled) || READ_ONCE(c->handle) == handle))
+		return disabled(c, out);
+	/* The CPU has none, or is just getting its first. */
+	atomic64_inc(&f->no_cpu_traps[WKC_TRAP_NO_INSTANCE]);
+	return not_run(f, WKC_TRAP_NO_INSTANCE, out);
+}
+
+/* Trap code of a run that came back with @verdict, 0 if it is a fine one. */
+static u32 judge(const struct wkc_call *call, u32 verdict, u32 verdicts)
+{
+	if (call->trap_code)
+		return call->trap_code;
+	if (verdict >= verdicts)
+		return WKC_TRAP_BAD_VERDICT;
+	if (verdict == XDP_REDIRECT && !(call->flags & WKC_CALL_REDIRECTED))
+		return WKC_TRAP_REDIRECT_WITHOUT_TARGET;
+	return 0;
 }
 
 /* Ends a run that trapped. Returns the value that busy is to have. */
-static u32 after_trap(struct wkc_filter *f, struct wkc_cpu *c)
+static u32 after_trap(struct wkc_filter *f)
 {
 	int count = atomic_inc_return(&f->trap_count);
 
@@ -38,23 +74,38 @@ static u32 after_trap(struct wkc_filter *f, struct wkc_cpu *c)
 		return WKC_RESETTING;
 	case WKC_AFTER_TRAP_DISABLE:
 		if (count < 0 || count >= f->trap_limit)
-			WRITE_ONCE(f->disabled, 1);
+			wkc_program_disable(f);
 		break;
 	}
 	return WKC_IDLE;
 }
 
-u32 wkc_run_trapped(struct wkc_filter *f, struct wkc_cpu *c, const struct wkc_call *call, u32 code)
+static u32 trapped(struct wkc_cpu *c, u32 code, struct wkc_outcome *out)
 {
+	struct wkc_filter *f = c->filter;
+	struct wkc_call *call = &c->call;
+	u64 site = call->trap_code ? call->trap_site : 0, fuel_used = f->fuel - wkc_fuel_left(call);
 	u32 busy;
 
-	wkc_trap_note(c, code, call->trap_code ? call->trap_site : 0, call->packet_len);
+	if (out)
+		*out = (struct wkc_outcome){ .trap = code, .site = site, .fuel_used = fuel_used };
+	/* The next packet finds none, and does not look whether it has to clear one. */
+	call->trap_code = 0;
+	wkc_trap_note(c, code, site, call->packet_len);
 	local64_inc(&c->verdicts[f->trap_verdict]);
-	local64_add(f->fuel - wkc_fuel_left(call), &c->fuel);
+	local64_add(fuel_used, &c->fuel);
 	wkc_instance_give_back_shadow_stack(c);
-	busy = after_trap(f, c);
+	busy = after_trap(f);
 	smp_store_release(&c->busy, busy);
 	if (busy == WKC_RESETTING)
 		wkc_instance_reset_later(c);
 	return f->trap_verdict;
+}
+
+/* A run that trapped, or gave a verdict that is not always one. */
+u32 wkc_run_unusual(struct wkc_cpu *c, u32 verdict, u32 verdicts, struct wkc_outcome *out)
+{
+	u32 code = judge(&c->call, verdict, verdicts);
+
+	return code ? trapped(c, code, out) : wkc_run_end(c, verdict, out);
 }

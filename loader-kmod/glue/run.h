@@ -2,98 +2,79 @@
 /*
  * One packet through one filter, whichever hook it comes from (xdp.c, ingress.c) or who asks (packet.c).
  *
- *	this CPU's instance -> busy -> generated code -> verdict checked -> counted
+ *	handle -> this CPU's instance -> busy -> generated code -> verdict checked -> counted
  *
- * Bottom halves disabled, inside an RCU read side. No lock, no allocation. Whatever goes wrong ends in the
- * filter's trap verdict. The way that most packets take is inline here, the others are in run.c.
+ * Bottom halves disabled, inside an RCU read side, but see xdp.c. No lock, no allocation. Whatever goes wrong ends
+ * in the filter's trap verdict. The way that most packets take is inline here, the others are in run.c. What does
+ * not change from packet to packet is in struct wkc_cpu before the first one comes.
  */
 #ifndef WKC_RUN_H
 #define WKC_RUN_H
 
 #include <linux/bpf.h>
-#include <linux/smp.h>
+#include <linux/percpu.h>
 #include "engine.h"
 #include "wasmkc.h"
 
-/* What a filter is to judge. */
-struct wkc_packet {
-	void *data;
-	size_t len;		/* bytes at data */
-	size_t total_len;	/* of the whole packet */
-	void *context;		/* the hook's own */
-	u32 verdicts;		/* the hook knows those below this */
+/* How it went, for who wants to know: why there was no verdict of the filter's own, 0 if there was one. */
+struct wkc_outcome {
+	u32 trap;
+	u64 site;
+	u64 fuel_used;
 };
 
 /* run.c */
-u32 wkc_run_without_instance(struct wkc_filter *f);
-u32 wkc_run_disabled(struct wkc_filter *f, struct wkc_cpu *c);
-u32 wkc_run_nested(struct wkc_filter *f, struct wkc_cpu *c, u32 packet_len);
-u32 wkc_run_trapped(struct wkc_filter *f, struct wkc_cpu *c, const struct wkc_call *call, u32 code);
+u32 wkc_run_refused(u32 packet_len, u64 handle, struct wkc_outcome *out);
+u32 wkc_run_unusual(struct wkc_cpu *c, u32 verdict, u32 verdicts, struct wkc_outcome *out);
 
-/* Trap code of a run that came back with @verdict, 0 if it is a fine one. */
-static __always_inline u32 wkc_run_judge(const struct wkc_call *call, const struct wkc_packet *p, u32 verdict)
+/* Whether @c is now claimed for a packet of @handle; if not, wkc_run_refused() is the answer. */
+static __always_inline bool wkc_run_begin(u64 handle, struct wkc_cpu **c)
 {
-	if (unlikely(call->trap_code))
-		return call->trap_code;
-	if (unlikely(verdict >= p->verdicts))
-		return WKC_TRAP_BAD_VERDICT;
-	if (unlikely(verdict == XDP_REDIRECT && !(call->flags & WKC_CALL_REDIRECTED)))
-		return WKC_TRAP_REDIRECT_WITHOUT_TARGET;
-	return 0;
+	/* Pairs with wkc_instance_open(); what is found is not freed before this RCU read side ends. */
+	*c = this_cpu_read(wkc_here[wkc_handle_slot(handle)]);
+	if (unlikely(READ_ONCE((*c)->handle) != handle) || unlikely(wkc_claim(&(*c)->busy)))
+		return false;
+	/* Other CPUs only ever end a reset; what they wrote before is seen after it. */
+	smp_acquire__after_ctrl_dep();
+	return true;
 }
 
-/* Every field but three: wkc_execute writes stack_limit, wkc_enter saved_sp, a trap trap_site. */
-static __always_inline void wkc_run_fill(struct wkc_call *call, const struct wkc_filter *f,
-					 const struct wkc_instance *i, const struct wkc_packet *p)
+/* What is to be judged: @len bytes at @data. */
+static __always_inline void wkc_run_packet(struct wkc_cpu *c, void *data, size_t len)
 {
-	call->instance = wkc_address(i);
-	call->fuel = f->fuel;
-	call->packet = wkc_address(p->data);
-	call->packet_len = p->len;
-	call->packet_total_len = p->total_len;
-	call->hook_context = wkc_address(p->context);
-	call->trap_code = 0;
-	call->flags = 0;
+	c->call.packet = wkc_address(data);
+	c->call.packet_len = len;
+	c->call.packet_total_len = len;
+}
+
+/* Ends a run that came to a verdict. */
+static __always_inline u32 wkc_run_end(struct wkc_cpu *c, u32 verdict, struct wkc_outcome *out)
+{
+	u64 fuel_used = c->fuel_limit - c->call.fuel;
+
+	local64_inc(&c->verdicts[verdict]);
+	local64_add(fuel_used, &c->fuel);
+	if (out)
+		*out = (struct wkc_outcome){ .fuel_used = fuel_used };
+	smp_store_release(&c->busy, WKC_IDLE);
+	return verdict;
 }
 
 /*
- * Judges @p by @f. @trap is why there was no verdict of the filter's own, 0 if there was one; @call is what
- * the run left behind, and has been written only where code ran: *trap is 0 or below WKC_TRAP_NESTED_ENTRY.
+ * Judges the packet that @c was claimed for and told of, at a hook that knows the verdicts below @verdicts.
+ * @out may be NULL.
  */
-static __always_inline u32 wkc_run(struct wkc_filter *f, const struct wkc_packet *p, struct wkc_call *call, u32 *trap)
+static __always_inline u32 wkc_run(struct wkc_cpu *c, u32 verdicts, struct wkc_outcome *out)
 {
-	/* Pairs with wkc_instance_create(); what is published is never taken away before f is. */
-	struct wkc_cpu *c = smp_load_acquire(&f->cpus[smp_processor_id()]);
-	u32 verdict, code, busy;
+	u32 verdict;
 
-	if (unlikely(!c)) {
-		*trap = WKC_TRAP_NO_INSTANCE;
-		return wkc_run_without_instance(f);
-	}
-	if (unlikely(READ_ONCE(f->disabled))) {
-		*trap = WKC_TRAP_DISABLED;
-		return wkc_run_disabled(f, c);
-	}
-	/*
-	 * As one, for nested code on this CPU may come at any point. Other CPUs only ever end a reset;
-	 * what they wrote before is seen after it.
-	 */
-	busy = cmpxchg_local(&c->busy, WKC_IDLE, WKC_RUNNING);
-	if (unlikely(busy)) {
-		*trap = busy == WKC_RESETTING ? WKC_TRAP_DISABLED : WKC_TRAP_NESTED_ENTRY;
-		return busy == WKC_RESETTING ? wkc_run_disabled(f, c) : wkc_run_nested(f, c, p->len);
-	}
-	smp_acquire__after_ctrl_dep();
-	wkc_run_fill(call, f, c->instance, p);
-	verdict = wkc_execute(c, call, f->entry_xdp, WKC_STACK_XDP);
-	code = wkc_run_judge(call, p, verdict);
-	*trap = code;
-	if (unlikely(code))
-		return wkc_run_trapped(f, c, call, code);
-	local64_inc(&c->verdicts[verdict]);
-	local64_add(f->fuel - call->fuel, &c->fuel);
-	smp_store_release(&c->busy, WKC_IDLE);
-	return verdict;
+	c->call.fuel = c->fuel_limit;
+	c->call.flags = 0;
+	verdict = wkc_execute_packet(c);
+	/* A trap comes back as a number that is no verdict, and whether REDIRECT is one depends. */
+	if (unlikely(verdict >= min_t(u32, verdicts, XDP_REDIRECT)))
+		return wkc_run_unusual(c, verdict, verdicts, out);
+	return wkc_run_end(c, verdict, out);
 }
 
 #endif /* WKC_RUN_H */

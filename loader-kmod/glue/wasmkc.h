@@ -31,6 +31,7 @@
 #include <linux/list.h>
 #include <linux/minmax.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -39,6 +40,7 @@
 #include "arch.h"
 #include "compat.h"
 #include "core.h"
+#include "entry.h"
 
 #define WKC_NAME_LEN 32
 #define WKC_MSG_LEN 256
@@ -46,10 +48,10 @@
 /* Slots of the program table; a power of two, see wkc_handle_slot(). */
 #define WKC_SLOTS 256
 
-/* Values of wkc_cpu.busy. */
+/* Values of wkc_cpu.busy; arch.h claims an instance by its lowest bit. */
 #define WKC_IDLE 0
 #define WKC_RUNNING 1
-#define WKC_RESETTING 2		/* a trap happened; the reset work owns the instance */
+#define WKC_RESETTING 3		/* a trap happened; the reset work owns the instance */
 
 /*
  * One trap as the kfunc notes it; names and lines are looked up when somebody reads it.
@@ -69,18 +71,23 @@ struct wkc_trap_entry {
  * the filter again loses none; any CPU may read them.
  */
 struct wkc_cpu {
+	struct wkc_call call;		/* of the packet that is being judged; only what run.h fills in is not constant */
+	u64 handle;			/* the program's while packets may enter, else one that no packet has */
+	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
+	u32 cpu;
+	u64 entry;			/* constant: what wkc_enter() is to call for a packet */
+	u64 fuel_limit;			/* constant: a packet's */
+	unsigned long stack_pointer;	/* for which call.stack_limit is right; this CPU's own */
+	local64_t fuel;
+	local64_t verdicts[8];
 	struct wkc_instance *instance;	/* in the same allocation */
 	struct wkc_filter *filter;
 	struct wkc_machine *machine;	/* what portable code runs on; NULL for native code */
 	u8 *memory;			/* memory_max pages, or NULL */
 	size_t bytes;			/* charged for this struct, the instance, the memory and the machine */
-	u32 cpu;
-	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
 	struct delayed_work reset;
 	unsigned long last_reset;	/* jiffies; written by the reset work only */
-	local64_t verdicts[8];
 	local64_t traps[WKC_TRAP_COUNTERS];
-	local64_t fuel;
 	local64_t trap_seq;
 	struct wkc_trap_entry trap_ring[WKC_TRAP_RECORDS];
 };
@@ -91,16 +98,13 @@ struct wkc_stub {
 	struct bpf_prog *prog;		/* one reference */
 };
 
-/*
- * One loaded program. Reached by the kfunc through wkc_slots under RCU.
- * The first line of fields is all that the hot path reads.
- */
+/* One loaded program. A packet that is judged as usual reads none of this, but its CPU's struct wkc_cpu only. */
 struct wkc_filter {
-	u64 handle;			/* constant */
+	u64 handle;			/* constant once it is published */
 	u64 entry_xdp;			/* constant */
 	u64 fuel;			/* constant */
 	u32 trap_verdict;		/* constant */
-	u32 disabled;			/* set once, WRITE_ONCE from softirq */
+	u32 disabled;			/* set once, by wkc_program_disable() */
 	u32 after_trap;			/* constant */
 	u32 trap_limit;			/* constant */
 	atomic_t trap_count;		/* traps of the filter's own making, for trap_limit */
@@ -141,10 +145,6 @@ int wkc_memory_charge(size_t bytes, char *msg);
 void wkc_memory_uncharge(size_t bytes);
 void wkc_memory_usage(struct wkc_info *info);
 
-/* arch/MACHINE/entry.S */
-u64 wkc_enter(struct wkc_call *call, u64 fn);
-void wkc_trap(void);			/* entered by generated code only */
-
 /* arch/MACHINE/pages.c */
 struct wkc_page_rights {
 	bool present, writable, executable;
@@ -152,10 +152,17 @@ struct wkc_page_rights {
 struct wkc_page_rights wkc_page_rights(const void *address);
 void wkc_text_stored(const void *at, size_t len);
 
+/* engine.c */
+u32 wkc_interpret_packet(struct wkc_call *call);	/* softirq */
+u64 wkc_packet_entry(const struct wkc_filter *f);
+void wkc_packet_stack(struct wkc_cpu *c, unsigned long sp);	/* softirq */
+
 /* instance.c */
 int wkc_instance_init(void);
 void wkc_instance_uninit(void);
 int wkc_instance_create(struct wkc_filter *f, u32 cpu, char *msg);
+void wkc_instance_open(struct wkc_filter *f, u32 cpu);
+void wkc_instance_stop(struct wkc_filter *f, u32 cpu);
 void wkc_instance_destroy(struct wkc_filter *f, u32 cpu);
 struct wkc_cpu *wkc_instance_make(struct wkc_filter *f, u32 cpu, char *msg);
 void wkc_instance_free(struct wkc_cpu *c);
@@ -165,6 +172,9 @@ void wkc_instance_reset_later(struct wkc_cpu *c);	/* softirq */
 /* program.c */
 extern struct mutex wkc_lock;
 extern struct wkc_filter __rcu *wkc_slots[WKC_SLOTS];
+DECLARE_PER_CPU(struct wkc_cpu *, wkc_here[WKC_SLOTS]);
+void wkc_program_init(void);
+void wkc_program_disable(struct wkc_filter *f);	/* any context, RCU read side or wkc_lock */
 int wkc_program_load(struct wkc_load *req, const u8 *object, char *msg);
 int wkc_program_unload(const char *name, char *msg);
 /* Under wkc_lock, or inside an RCU read side; the second one is an error with a message unless it has `xdp`. */
@@ -259,7 +269,7 @@ static inline u64 wkc_fuel_left(const struct wkc_call *call)
 }
 
 /*
- * A handle is generation << 32 | hook << 24 | slot. The kfunc masks the slot and then compares the
+ * A handle is generation << 32 | hook << 24 | slot. A hook masks the slot and then compares the
  * whole handle, which checks slot, hook and generation at once.
  */
 static inline u32 wkc_handle_slot(u64 handle)
@@ -270,6 +280,12 @@ static inline u32 wkc_handle_slot(u64 handle)
 static inline u64 wkc_handle_make(u32 generation, u32 hook, u32 slot)
 {
 	return (u64)generation << 32 | hook << 24 | slot;
+}
+
+/* A number that is no handle of @slot, whatever generation and hook are: its lowest bit is another slot's. */
+static inline u64 wkc_handle_none(u32 slot)
+{
+	return ~slot & 1;
 }
 
 #endif /* WASMKC_H */

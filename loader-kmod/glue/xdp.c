@@ -2,7 +2,7 @@
 /*
  * The XDP hook: the kfunc that stub programs call. Not in a kernel whose BPF cannot call it.
  *
- *	handle -> filter -> run.h
+ *	packet -> run.h
  *
  * Inside an RCU read side, on one CPU: net/core/dev.c and BPF_PROG_TEST_RUN see to both. In softirq
  * with bottom halves disabled, but for test runs of 6.1, which are process context: packets that come
@@ -23,23 +23,14 @@ WKC_KFUNC_DEFS_START;
 __bpf_kfunc u32 wasmkc_xdp_run(struct xdp_md *ctx, u64 handle)
 {
 	struct xdp_buff *xdp = (struct xdp_buff *)ctx;
-	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)],
-						     rcu_read_lock_bh_held());
-	struct wkc_call call __uninitialized;
-	struct wkc_packet packet __uninitialized;
-	u32 trap;
+	struct wkc_cpu *c;
 
-	/* A handle can be guessed, so that a program without `xdp` can be asked for by whoever may load BPF. */
-	if (unlikely(!f || f->handle != handle || !f->entry_xdp))
-		return XDP_ABORTED;
-	packet.data = xdp->data;
-	packet.len = xdp->data_end - xdp->data;
-	packet.total_len = packet.len;
+	if (unlikely(!wkc_run_begin(handle, &c)))
+		return wkc_run_refused(xdp->data_end - xdp->data, handle, NULL);
+	wkc_run_packet(c, xdp->data, xdp->data_end - xdp->data);
 	if (unlikely(xdp_buff_has_frags(xdp)))
-		packet.total_len = xdp_get_buff_len(xdp);
-	packet.context = xdp;
-	packet.verdicts = WKC_VERDICTS;
-	return wkc_run(f, &packet, &call, &trap);
+		c->call.packet_total_len = xdp_get_buff_len(xdp);
+	return wkc_run(c, WKC_VERDICTS, NULL);
 }
 
 WKC_KFUNC_DEFS_END;

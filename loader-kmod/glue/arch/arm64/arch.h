@@ -7,6 +7,7 @@
 
 #ifndef __ASSEMBLY__
 
+#include <linux/atomic.h>
 #include <linux/types.h>
 #include <asm/debug-monitors.h>
 
@@ -23,6 +24,12 @@
 /* entry.S: a call from the arena reaches 128 MiB, and the kernel's own functions may be farther away. */
 void *wkc_memmove(void *to, const void *from, size_t len);
 void *wkc_memset(void *to, int byte, size_t len);
+
+/* Sets the lowest bit of @busy as one, as nested code on this CPU may come at any point. Whether it was set. */
+static __always_inline bool wkc_claim(u32 *busy)
+{
+	return cmpxchg_local(busy, 0, 1) & 1;
+}
 
 #endif /* !__ASSEMBLY__ */
 

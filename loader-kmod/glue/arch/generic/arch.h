@@ -8,9 +8,18 @@
 
 #ifndef __ASSEMBLY__
 
+#include <linux/atomic.h>
+#include <linux/types.h>
+
 /* No native code runs here. */
 #define WKC_NATIVE 0
 #define WKC_MACHINE WKC_MACHINE_PORTABLE
+
+/* Sets the lowest bit of @busy as one, as nested code on this CPU may come at any point. Whether it was set. */
+static __always_inline bool wkc_claim(u32 *busy)
+{
+	return cmpxchg_local(busy, 0, 1) & 1;
+}
 
 #endif /* !__ASSEMBLY__ */
 

@@ -7,7 +7,7 @@
  * division errors and general protection are caught; a page fault is not, the kernel has no notifier
  * for it.
  *
- *	exception -> die notifier: in the arena? -> frames up to wkc_enter's -> wkc_recover
+ *	exception -> die notifier: in the arena? -> frames up to the first -> wkc_recover
  */
 #include <linux/kdebug.h>
 #include <linux/printk.h>
@@ -52,24 +52,29 @@ static struct wkc_filter *owner_of(u64 address)
 }
 
 /*
- * wkc_enter's frame pointer, 0 if it is not found. Every frame in between is generated code's:
- * saved rbp, return address.
+ * Sets @regs to where wkc_enter goes on without a verdict; false if that is not found. Every frame on the way
+ * is generated code's: saved rbp, return address.
  */
-static u64 entered_from(u64 frame)
+static bool leave(struct pt_regs *regs)
 {
-	u64 pair[2];
+	u64 frame = regs->bp, pair[2];
 	u32 n;
 
 	for (n = 0; n < MAX_FRAMES; n++) {
 		if (copy_from_kernel_nofault(pair, (void *)frame, sizeof(pair)))
-			return 0;
-		if (pair[1] == (u64)wkc_left)
-			return pair[0];
+			return false;
+		if (pair[1] == (u64)wkc_left) {
+			regs->bp = pair[0];
+			regs->sp = frame + sizeof(pair);
+			regs->ip = (unsigned long)wkc_recover;
+			regs->flags &= ~X86_EFLAGS_DF;
+			return true;
+		}
 		if (!wkc_arena_is_text(pair[1]) || pair[0] <= frame)
-			return 0;
+			return false;
 		frame = pair[0];
 	}
-	return 0;
+	return false;
 }
 
 static int on_die(struct notifier_block *nb, unsigned long event, void *data)
@@ -77,28 +82,22 @@ static int on_die(struct notifier_block *nb, unsigned long event, void *data)
 	const struct die_args *args = data;
 	struct pt_regs *regs = args->regs;
 	struct wkc_filter *f;
-	u64 frame;
+	u64 at = regs->ip;
 
 	if (event != DIE_TRAP && event != DIE_INT3 && event != DIE_GPF)
 		return NOTIFY_DONE;
-	if (user_mode(regs) || !wkc_arena_is_text(regs->ip))
-		return NOTIFY_DONE;
-	frame = entered_from(regs->bp);
-	if (!frame)
+	if (user_mode(regs) || !wkc_arena_is_text(at) || !leave(regs))
 		return NOTIFY_DONE;
 	rcu_read_lock();
-	f = owner_of(regs->ip);
+	f = owner_of(at);
 	if (f) {
-		WRITE_ONCE(f->disabled, 1);
+		wkc_program_disable(f);
 		pr_err_ratelimited("wasmkc %s: disabled: exception %d at .text+0x%llx; the audit should have refused this object\n",
-				   f->name, args->trapnr, regs->ip - f->image.text_base);
+				   f->name, args->trapnr, at - f->image.text_base);
 	} else {
 		atomic_inc(&unowned);
 	}
 	rcu_read_unlock();
-	regs->bp = frame;
-	regs->ip = (unsigned long)wkc_recover;
-	regs->flags &= ~X86_EFLAGS_DF;
 	return NOTIFY_STOP;
 }
 

@@ -2,7 +2,7 @@
 /*
  * The only way into generated code and the only ways out of it.
  *
- *	u64 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
+ *	u32 wkc_enter(struct wkc_call *call, u64 fn)	C calls it
  *	wkc_trap(call, code)				generated code calls it; never returns to it
  *	wkc_ret						generated code jumps to it instead of `leave; ret`
  *	wkc_recover					die.c sends it here after an exception
@@ -10,22 +10,26 @@
  * Stack while a filter runs:
  *
  *	return address of wkc_enter
- *	caller's rbp
  *	rbx r12 r13 r14 r15
  *	  <- call->saved_sp
+ *	wkc_left
+ *	rbp of wkc_enter's caller
  *	frames of generated code and its helpers
+ *
+ * Generated code that returns has given back the registers that it had to, which the audit proves. They are
+ * taken from here only where it did not come to its end.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
+#include "entry.h"
 #include "wasmkc_abi.h"
 
 	.text
 
-SYM_FUNC_START(wkc_enter)
-	push %rbp
-	mov %rsp, %rbp
+/* Only called directly: no landing pad. */
+SYM_START(wkc_enter, SYM_L_GLOBAL, SYM_A_ALIGN)
 	push %rbx
 	push %r12
 	push %r13
@@ -33,25 +37,27 @@ SYM_FUNC_START(wkc_enter)
 	push %r15
 	UNWIND_HINT_SAVE
 	mov %rsp, WKC_CALL_SAVED_SP(%rdi)
-	mov %rsi, %rax
-	CALL_NOSPEC rax
+	CALL_NOSPEC rsi
 SYM_INNER_LABEL(wkc_left, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
+	add $40, %rsp
+	UNWIND_HINT_FUNC
+	RET
+.Ldropped:
 	UNWIND_HINT_RESTORE
+	mov $WKC_NO_VERDICT, %eax
 	pop %r15
 	pop %r14
 	pop %r13
 	pop %r12
 	pop %rbx
-	pop %rbp
 	RET
 SYM_FUNC_END(wkc_enter)
 
 /*
  * rdi = call, esi = trap code, on the stack the return address of the site. All frames of
- * generated code are dropped at once: the stack pointer goes back to what wkc_enter noted, and the
- * popped registers restore the rest. Calls were left without their returns, so the return stack
- * buffer holds addresses inside the filter: it is refilled before the next RET may use one.
+ * generated code are dropped at once: the stack pointer goes back to what wkc_enter noted, and rbp to what the
+ * first frame below it has saved, before that frame is below the stack pointer and an interrupt may overwrite it.
  */
 SYM_CODE_START(wkc_trap)
 	UNWIND_HINT_FUNC
@@ -59,27 +65,25 @@ SYM_CODE_START(wkc_trap)
 	mov (%rsp), %rax
 	mov %rax, WKC_CALL_TRAP_SITE(%rdi)
 	mov %esi, WKC_CALL_TRAP_CODE(%rdi)
-	mov WKC_CALL_SAVED_SP(%rdi), %rbp
-	add $40, %rbp
-	/* From here on the frame is wkc_enter's, found by rbp. */
-	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_BP sp_offset=16
-	lea -40(%rbp), %rsp
-	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
-	xor %eax, %eax
-	jmp wkc_left
+	mov WKC_CALL_SAVED_SP(%rdi), %rdx
+	/* From here on the frame is wkc_enter's, found by rdx. */
+	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_DX sp_offset=48
+	mov -16(%rdx), %rbp
+	mov %rdx, %rsp
+	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_SP sp_offset=48
+	jmp wkc_recover
 SYM_CODE_END(wkc_trap)
 
 /*
- * Where an exception in generated code goes on, see die.c: rbp is wkc_enter's, the verdict is one that
- * does not exist.
+ * Where an exception in generated code goes on, too, see die.c: the stack pointer is call->saved_sp, rbp the
+ * caller's. Calls were left without their returns, so the return stack buffer holds addresses inside the filter: it
+ * is refilled before the next RET may use one.
  */
 SYM_CODE_START(wkc_recover)
-	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_BP sp_offset=16
+	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_SP sp_offset=48
 	ANNOTATE_NOENDBR
-	lea -40(%rbp), %rsp
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
-	mov $-1, %eax
-	jmp wkc_left
+	jmp .Ldropped
 SYM_CODE_END(wkc_recover)
 
 /*

@@ -12,6 +12,12 @@
 
 #ifdef CONFIG_X86_64
 #include <asm/orc_types.h>
+#include <linux/linkage.h>
+
+/* How functions are aligned, with the place before them that counting calls needs: since 6.2. */
+#ifndef SYM_F_ALIGN
+#define SYM_F_ALIGN SYM_A_ALIGN
+#endif
 
 /* struct orc_entry for code with rbp frames, and for where the unwinder is to stop. 6.4 moved the bits. */
 .macro WKC_ORC_FRAME

@@ -235,7 +235,7 @@ void wkc_instance_open(struct wkc_filter *f, u32 cpu)
 	smp_mb();
 	if (READ_ONCE(f->disabled))
 		WRITE_ONCE(c->handle, wkc_handle_none(slot));
-	/* Pairs with wkc_run(). */
+	/* Pairs with wkc_run_begin(). */
 	smp_store_release(per_cpu_ptr(&wkc_here[slot], cpu), c);
 }
 

@@ -37,11 +37,18 @@ u32 wkc_run_refused(u32 packet_len, u64 handle, struct wkc_outcome *out)
 	struct wkc_filter *f = rcu_dereference_check(wkc_slots[wkc_handle_slot(handle)], rcu_read_lock_bh_held());
 	struct wkc_cpu *c;
 
-	if (!f || f->handle != handle || !f->entry_xdp)
+	if (!f || f->handle != handle || !f->entry_xdp) {
+		/* Nobody's verdict: whoever asks for more is told that there is no program any more. */
+		if (out)
+			*out = (struct wkc_outcome){ .trap = WKC_TRAP_DISABLED };
 		return XDP_ABORTED;
+	}
 	/* Pairs with wkc_instance_create(). */
 	c = smp_load_acquire(&f->cpus[smp_processor_id()]);
-	/* Who found somebody in the instance is nested in that one's packet, and finds it there still. */
+	/*
+	 * Who found somebody in the instance is nested in that one's packet and finds it there still, but where test
+	 * runs can preempt each other: it may have ended then, and the packet counts as one that came during a reset.
+	 */
 	if (c && READ_ONCE(c->busy) == WKC_RUNNING)
 		return nested(c, packet_len, out);
 	/* A reset may have ended since. */
@@ -65,7 +72,7 @@ static u32 judge(const struct wkc_call *call, u32 verdict, u32 verdicts)
 }
 
 /* Ends a run that trapped. Returns the value that busy is to have. */
-static u32 after_trap(struct wkc_filter *f)
+static unsigned long after_trap(struct wkc_filter *f)
 {
 	int count = atomic_inc_return(&f->trap_count);
 
@@ -85,7 +92,7 @@ static u32 trapped(struct wkc_cpu *c, u32 code, struct wkc_outcome *out)
 	struct wkc_filter *f = c->filter;
 	struct wkc_call *call = &c->call;
 	u64 site = call->trap_code ? call->trap_site : 0, fuel_used = f->fuel - wkc_fuel_left(call);
-	u32 busy;
+	unsigned long busy;
 
 	if (out)
 		*out = (struct wkc_outcome){ .trap = code, .site = site, .fuel_used = fuel_used };

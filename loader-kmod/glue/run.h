@@ -32,11 +32,11 @@ static __always_inline bool wkc_run_begin(u64 handle, struct wkc_cpu **c)
 {
 	/* Pairs with wkc_instance_open(); what is found is not freed before this RCU read side ends. */
 	*c = this_cpu_read(wkc_here[wkc_handle_slot(handle)]);
-	if (unlikely(READ_ONCE((*c)->handle) != handle) || unlikely(wkc_claim(&(*c)->busy)))
-		return false;
-	/* Other CPUs only ever end a reset; what they wrote before is seen after it. */
-	smp_acquire__after_ctrl_dep();
-	return true;
+	/*
+	 * Nested code on this CPU may come at any point, and the end of a reset from another CPU: were the bit set in
+	 * two steps, or in one that is not locked, a packet that is refused could write back over that end.
+	 */
+	return likely(READ_ONCE((*c)->handle) == handle) && likely(!test_and_set_bit_lock(0, &(*c)->busy));
 }
 
 /* What is to be judged: @len bytes at @data. */

@@ -48,7 +48,7 @@
 /* Slots of the program table; a power of two, see wkc_handle_slot(). */
 #define WKC_SLOTS 256
 
-/* Values of wkc_cpu.busy; arch.h claims an instance by its lowest bit. */
+/* Values of wkc_cpu.busy; an instance is claimed by its lowest bit. */
 #define WKC_IDLE 0
 #define WKC_RUNNING 1
 #define WKC_RESETTING 3		/* a trap happened; the reset work owns the instance */
@@ -73,7 +73,7 @@ struct wkc_trap_entry {
 struct wkc_cpu {
 	struct wkc_call call;		/* of the packet that is being judged; only what run.h fills in is not constant */
 	u64 handle;			/* the program's while packets may enter, else one that no packet has */
-	u32 busy;			/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
+	unsigned long busy;		/* WKC_IDLE and so on; changed by this CPU, and by the reset work */
 	u32 cpu;
 	u64 entry;			/* constant: what wkc_enter() is to call for a packet */
 	u64 fuel_limit;			/* constant: a packet's */

@@ -62,13 +62,15 @@ done
 gone slow-start
 : >$trace/trace
 # Prints how often a reset was pending or running when the unload began, running then, and running after it: pending
-# from queue_work on, running from execute_start to execute_end; after unload none may be either.
+# from queue_work on, running from execute_start to execute_end. None may be running when the unload has come back, nor
+# begin before the next load.
 resets() {
 	awk '/workqueue_queue_work.*function=reset_instance/ { pending++ }
-		/workqueue_execute_start.*function reset_instance/ { running++ }
+		/workqueue_execute_start.*function reset_instance/ { running++; if (gone) wrong++ }
 		/workqueue_execute_end.*function reset_instance/ { running--; pending-- }
 		/wkc: unload$/ { if (pending > 0) hit++; if (running > 0) ran++ }
-		/wkc: unloaded/ { if (running > 0) wrong++; pending = 0 }
+		/wkc: unloaded/ { if (running > 0) wrong++; pending = 0; gone = 1 }
+		/wkc: load$/ { gone = 0 }
 		END { print hit + 0, ran + 0, wrong + 0 }' $trace/trace
 }
 unloaded=0
@@ -79,6 +81,7 @@ unload() {
 	echo "wkc: unloaded" >$trace/trace_marker
 }
 for round in 1 2 3 4 5; do
+	echo "wkc: load" >$trace/trace_marker
 	on_dst wasmkc attach /host/slow-start.kwo --dev vdst --trap-verdict drop --after-trap reset >/dev/null
 	send 7000 100000000 --seconds 1 &
 	sleep 0.5
@@ -94,6 +97,7 @@ done
 	head -c 60 /dev/zero
 } >/tmp/one.pcap
 for round in 6 7 8 9 10; do
+	echo "wkc: load" >$trace/trace_marker
 	wasmkc load /host/slow-start.kwo --trap-verdict drop --after-trap reset >/dev/null
 	wasmkc run --loaded slow-start --direct --pcap /tmp/one.pcap >/dev/null 2>&1
 	unload

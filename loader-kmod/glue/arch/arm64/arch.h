@@ -25,12 +25,6 @@
 void *wkc_memmove(void *to, const void *from, size_t len);
 void *wkc_memset(void *to, int byte, size_t len);
 
-/* Sets the lowest bit of @busy as one, as nested code on this CPU may come at any point. Whether it was set. */
-static __always_inline bool wkc_claim(u32 *busy)
-{
-	return cmpxchg_local(busy, 0, 1) & 1;
-}
-
 #endif /* !__ASSEMBLY__ */
 
 #endif /* WKC_ARCH_H */

@@ -15,12 +15,6 @@
 #define WKC_NATIVE 0
 #define WKC_MACHINE WKC_MACHINE_PORTABLE
 
-/* Sets the lowest bit of @busy as one, as nested code on this CPU may come at any point. Whether it was set. */
-static __always_inline bool wkc_claim(u32 *busy)
-{
-	return cmpxchg_local(busy, 0, 1) & 1;
-}
-
 #endif /* !__ASSEMBLY__ */
 
 #endif /* WKC_ARCH_H */

@@ -21,15 +21,6 @@
 void wkc_ret(void);
 #define WKC_RET ((u64)wkc_ret)
 
-/* Sets the lowest bit of @busy, in one instruction, as nested code on this CPU may come at any point. Whether it was set. */
-static __always_inline bool wkc_claim(u32 *busy)
-{
-	bool was;
-
-	asm volatile("btsl $0, %0" : "+m"(*busy), "=@ccc"(was) : : "memory");
-	return was;
-}
-
 /* The kernel's own functions are within reach of a call from the arena. */
 #define wkc_memmove memmove
 #define wkc_memset memset

@@ -17,7 +17,17 @@
 
 /* entry.S */
 void wkc_recover(void);			/* entered from here only */
-void wkc_left(void);			/* where wkc_enter's call returns to */
+void wkc_entering(void);		/* wkc_enter's call */
+void wkc_left(void);			/* what follows it */
+
+/*
+ * Whether @address is where wkc_enter's call returns to: behind the call itself, which is shorter than the place for
+ * it where the kernel has put a call by register instead of a retpoline.
+ */
+static bool is_wkc_enter(u64 address)
+{
+	return (u64)wkc_entering < address && address <= (u64)wkc_left;
+}
 
 /* Frames that generated code can have: the largest stack that is granted, 16 bytes for the smallest frame. */
 #define MAX_FRAMES (WKC_STACK_CALL_MAX / 16)
@@ -63,7 +73,7 @@ static bool leave(struct pt_regs *regs)
 	for (n = 0; n < MAX_FRAMES; n++) {
 		if (copy_from_kernel_nofault(pair, (void *)frame, sizeof(pair)))
 			return false;
-		if (pair[1] == (u64)wkc_left) {
+		if (is_wkc_enter(pair[1])) {
 			regs->bp = pair[0];
 			regs->sp = frame + sizeof(pair);
 			regs->ip = (unsigned long)wkc_recover;

@@ -23,13 +23,14 @@
 #include <linux/objtool.h>
 #include <asm/nospec-branch.h>
 #include <asm/unwind_hints.h>
+#include "compat.h"
 #include "entry.h"
 #include "wasmkc_abi.h"
 
 	.text
 
 /* Only called directly: no landing pad. */
-SYM_START(wkc_enter, SYM_L_GLOBAL, SYM_A_ALIGN)
+SYM_START(wkc_enter, SYM_L_GLOBAL, SYM_F_ALIGN)
 	push %rbx
 	push %r12
 	push %r13
@@ -37,6 +38,8 @@ SYM_START(wkc_enter, SYM_L_GLOBAL, SYM_A_ALIGN)
 	push %r15
 	UNWIND_HINT_SAVE
 	mov %rsp, WKC_CALL_SAVED_SP(%rdi)
+SYM_INNER_LABEL(wkc_entering, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
 	CALL_NOSPEC rsi
 SYM_INNER_LABEL(wkc_left, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
@@ -66,9 +69,9 @@ SYM_CODE_START(wkc_trap)
 	mov %rax, WKC_CALL_TRAP_SITE(%rdi)
 	mov %esi, WKC_CALL_TRAP_CODE(%rdi)
 	mov WKC_CALL_SAVED_SP(%rdi), %rdx
+	mov -16(%rdx), %rbp
 	/* From here on the frame is wkc_enter's, found by rdx. */
 	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_DX sp_offset=48
-	mov -16(%rdx), %rbp
 	mov %rdx, %rsp
 	UNWIND_HINT type=UNWIND_HINT_TYPE_CALL sp_reg=ORC_REG_SP sp_offset=48
 	jmp wkc_recover

@@ -242,6 +242,43 @@ fn where_a_target_keeps_its_texts_and_segments_is_its_own() {
     assert_eq!(same, [""; 0]);
 }
 
+/// x86_64 with a constant and what is behind it, whose address at `named` it takes.
+fn with_segments(named: i64, rodata: &[u8]) -> Kwo {
+    // mov rax, [rip + .rodata]; lea rax, [rip + .rodata + named]
+    let code = common::Code::new().rodata(&[0x48, 0x8b, 0x05], 0).rodata(&[0x48, 0x8d, 0x05], named);
+    Kwo { rodata: rodata.to_vec(), ..Kwo::new(code.raw(common::MOV_PASS).ret()) }
+}
+
+/// What is said of `outer` with code for aarch64 that has these segments.
+fn of_segments(outer: Kwo, segments: &[&[u8]]) -> String {
+    let inner = |(name, kwo, rodata): (_, Kwo, &&[u8])| (name, Kwo { rodata: rodata.to_vec(), ..kwo }.build());
+    let targets = [(AARCH64, arm()), (PORTABLE, common::portable::Code::new().ret().kwo())];
+    let inner = targets.into_iter().zip(segments).map(|((name, kwo), rodata)| inner((name, kwo, rodata)));
+    let findings = audit(&Kwo { inner: inner.collect(), ..outer }.build()).err().unwrap_or_default();
+    findings.iter().map(|f| format!("{f}\n")).collect()
+}
+
+#[test]
+fn passive_element_segments_that_differ() {
+    let (constant, elements, others) = ([7; 16], [1, 0, 0, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0, 0]);
+    let both = [&constant[..], &elements].concat();
+    let arm = "the code for aarch64 has other passive segments than that for x86_64";
+    assert_eq!(of_segments(with_segments(16, &both), &[&elements]), "");
+    assert_eq!(of_segments(with_segments(16, &both), &[&elements, &elements]), "");
+    // Other references, more of them, fewer of them, none.
+    for segments in [&others[..], &[elements, others].concat(), &elements[..4], &[]] {
+        let said = of_segments(with_segments(16, &both), &[segments]);
+        assert!(said.contains(arm) && said.lines().count() == 1, "{said}");
+    }
+    // One has more than it says constants are, and takes their address.
+    assert!(of_segments(with_segments(8, &both), &[&elements]).contains(arm));
+    // What the outer one may take for a constant is an element segment of one of the others.
+    let said = of_segments(with_segments(24, &both), &[&elements, &both[8..]]);
+    assert_eq!(said.matches("the code for portable has other passive segments").count(), 1, "{said}");
+    assert!(!said.contains(arm), "{said}");
+    assert!(!of_segments(with_segments(24, &both), &[&both[8..], &both[8..]]).contains("segments"));
+}
+
 #[test]
 fn section_header_0_in_use() {
     let mut elf = with(&[(AARCH64, arm().build())]).build();

@@ -3,9 +3,11 @@
 //! Every failure is an [`Error`]; `main` prints it and turns it into the exit code. Exit codes:
 //! 0 done, 1 failed, 2 wrong usage.
 
+use crate::output::lines;
 use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::Path;
+use wasmkc_compiler::printable;
 
 /// A failure, ready to be printed.
 #[derive(Debug)]
@@ -89,7 +91,7 @@ impl Error {
         }
     }
 
-    /// The lines for people, or one JSON object.
+    /// The lines for people, each of the details one whatever it quotes, or one JSON object.
     pub fn render(&self, json: bool) -> String {
         if self.kind == Kind::ClosedPipe {
             return String::new();
@@ -100,12 +102,12 @@ impl Error {
         }
         let mut text = format!("error: {}\n", self.what);
         for line in &self.details {
-            text += &format!("  {line}\n");
+            text += &format!("  {}\n", printable(line));
         }
         if let Some(help) = &self.help {
             text += &format!("help: {help}\n");
         }
-        text
+        lines(&text)
     }
 }
 
@@ -137,6 +139,13 @@ mod tests {
         assert_eq!(e.render(false), "error: here: no\n  one\n  two\nhelp: do\n");
         assert_eq!(e.exit_code(), 1);
         assert_eq!(Error::usage("x").exit_code(), 2);
+    }
+
+    #[test]
+    fn what_is_quoted_neither_ends_a_line_nor_moves_the_terminal() {
+        let e = Error::new("\x1b[2Ja\nb").details(["c\nhelp: \u{202e}d"]).help("\u{9b}2J");
+        assert_eq!(e.render(false), "error: ?[2Ja\nb\n  c?help: ?d\nhelp: ?2J\n");
+        assert!(e.render(true).contains("\u{202e}"), "it is as it is for programs");
     }
 
     #[test]

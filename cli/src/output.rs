@@ -3,9 +3,10 @@
 use crate::error::{Error, Result};
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 use serde::Serialize;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use wasmkc_compiler::printable;
 
 /// Prints `value` as one line of JSON if `json`, else what `text` makes.
 pub fn emit(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
@@ -14,9 +15,21 @@ pub fn emit(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -
         line.push('\n');
         line
     } else {
-        text()
+        lines(&text())
     };
     print(&line)
+}
+
+/// `text` as a terminal shows it: whatever an object or a file calls itself, only ends of lines are more than a character.
+pub fn lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// Has `each` print as it goes what may be too large to be there at once.
+pub fn write(each: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    each(&mut out)?;
+    Ok(out.flush()?)
 }
 
 /// Prints `text` as it is.
@@ -31,7 +44,7 @@ pub fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Ve
     let mut table = Table::new();
     table.load_preset(NOTHING).set_header(header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -53,7 +66,7 @@ pub fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Ve
 pub fn pairs<'a>(rows: impl IntoIterator<Item = (&'a str, String)>) -> String {
     let rows: Vec<_> = rows.into_iter().collect();
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-    rows.iter().map(|(label, value)| format!("{label:width$}  {value}\n")).collect()
+    rows.iter().map(|(label, value)| format!("{label:width$}  {}\n", printable(value))).collect()
 }
 
 /// Lower-case hexadecimal digits of `bytes`.

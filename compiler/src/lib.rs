@@ -33,6 +33,7 @@ mod translate;
 pub use error::{Blame, CompileError, Place};
 pub use isa::Target;
 pub use listing::{Instruction, Listing, disassemble};
+pub use names::printable;
 pub use object::fat;
 pub use pipeline::{FunctionReport, Object, Report};
 

@@ -62,13 +62,13 @@ pub struct Instruction {
     pub loader: Option<&'static str>,
 }
 
-/// The instructions of a function's `code`, which stands at `start`.
+/// The instructions of a function's `code`, which stands at `start`, one by one: there may be millions.
 #[must_use]
-pub fn disassemble(target: Target, code: &[u8], start: u32) -> Vec<Instruction> {
+pub fn disassemble(target: Target, code: &[u8], start: u32) -> Box<dyn Iterator<Item = Instruction> + '_> {
     match target {
-        Target::X86_64 => x86_64::instructions(code, start),
-        Target::Aarch64 => aarch64::instructions(code, start),
-        Target::Portable => portable::instructions(code, start),
+        Target::X86_64 => Box::new(x86_64::instructions(code, start)),
+        Target::Aarch64 => Box::new(aarch64::instructions(code, start)),
+        Target::Portable => Box::new(portable::instructions(code, start)),
     }
 }
 

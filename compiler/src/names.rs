@@ -36,9 +36,16 @@ pub fn name_section(reader: NameSectionReader<'_>) -> NameSection {
     out
 }
 
-/// `name` without control characters: it goes into string tables, logs and terminals.
+/// `name` without what makes a terminal show something else than is there, control characters, ends of lines and marks
+/// of the direction of writing: it goes into string tables, logs and terminals.
+#[must_use]
 pub fn printable(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    name.chars().map(|c| if c.is_control() || is_mark(c) { '?' } else { c }).collect()
+}
+
+/// Whether `c` is shown as nothing, but moves what is behind it: to another line, or to its left.
+const fn is_mark(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `(i32, i64) -> i32`.

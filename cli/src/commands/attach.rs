@@ -45,7 +45,7 @@ pub fn run(args: &Attach, json: bool) -> Result<()> {
         }
         match unload(&device, name) {
             Ok(()) => error,
-            Err(second) => error.details([format!("`{name}` stays loaded: {}", second.render(false).trim_end())]),
+            Err(second) => error.details(format!("`{name}` stays loaded: {}", second.render(false)).lines()),
         }
     })?;
     let value = json!({ "name": name, "dev": args.dev, "mode": args.mode, "pin": pin });

@@ -1,6 +1,7 @@
 //! The command from outside: one module a theme, each test in a folder of its own.
 
 mod build;
+mod code;
 mod folder;
 mod objects;
 mod targets;

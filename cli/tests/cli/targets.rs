@@ -11,7 +11,7 @@ const FILTER: &str = r#"(module
   (memory 1)
   (func (export "xdp") (result i32) (i32.load (call $cpu))))"#;
 
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let folder = Folder::new();
     folder.key("ours");
     folder.write("f.wasm", wat::parse_str(FILTER).expect("the text is right"));
@@ -19,13 +19,13 @@ fn folder() -> Folder {
 }
 
 /// `f.wasm` for one target to TARGET.kwo.
-fn alone(folder: &Folder, target: &str) -> Vec<u8> {
+pub fn alone(folder: &Folder, target: &str) -> Vec<u8> {
     let file = format!("{target}.kwo");
     folder.wasmkc(&["build", "f.wasm", "--name", "f", "--target", target, "-o", &file]).assert().success();
     folder.read(&file)
 }
 
-fn json(folder: &Folder, arguments: &[&str]) -> Value {
+pub fn json(folder: &Folder, arguments: &[&str]) -> Value {
     let command = [arguments, &["--json"]].concat();
     serde_json::from_str(&stdout(&folder.wasmkc(&command).assert().success())).expect("one JSON value")
 }
@@ -102,129 +102,6 @@ fn which_target_has_masks_is_said() {
             assert_eq!(masks, [json_native, json_native, "none"]);
         }
     }
-}
-
-/// Calls a function, itself, a helper and the loader, reads a constant, and traps.
-const CALLS: &str = r#"(module
-  (import "kernel" "cpu" (func $cpu (result i32)))
-  (memory 1) (data $text "text")
-  (func $inner (param i32) (result i32)
-    (if (result i32) (local.get 0) (then (call $inner (i32.sub (local.get 0) (call $cpu)))) (else (i32.const 5))))
-  (func (export "init") (memory.init $text (i32.const 0) (i32.const 0) (i32.const 4)))
-  (func (export "xdp") (result i32) (i32.load (call $inner (i32.const 2)))))"#;
-
-#[test]
-fn the_code_of_each_target_is_shown_by_function() {
-    let folder = folder();
-    folder.write("f.wasm", wat::parse_str(CALLS).expect("the text is right"));
-    folder.wasmkc(&["build", "f.wasm"]).assert().success();
-    let own: [(&str, &[&str]); 3] = [
-        ("x86_64", &["  push rbp\n", "  ; wkc_ret\n", "[0x"]),
-        ("aarch64", &["  bti c\n", "stp x29, x30, [sp, #-0x10]!", "  ret\n"]),
-        ("portable", &["  push_frame", "  call_indirect_host 1  ; wkc_memmove\n", "  pop_frame\n"]),
-    ];
-    for (target, parts) in own {
-        let said = stdout(&folder.wasmkc(&["inspect", "f.kwo", "--code", target]).assert().success());
-        let function = |name: &str| {
-            let start = said.find(&format!("{name}: ")).unwrap_or_else(|| panic!("no {name} in {said}"));
-            said[start..].split("\n\n").next().expect("one at least").to_owned() + "\n"
-        };
-        for (name, part) in [
-            ("inner", ", wasm function 1\n"),
-            ("inner", "  ; inner\n"),
-            ("inner", "  ; wkc_helper_cpu\n"),
-            ("inner", "; stack-overflow at wasm offset 0x"),
-            ("init", "  ; .rodata+0x0\n"),
-            ("init", "  ; wkc_memmove\n"),
-            ("xdp", "  ; inner\n"),
-            ("xdp", "  ; wkc_trap  ; memory-out-of-bounds at wasm offset 0x"),
-        ] {
-            assert!(function(name).contains(part), "{target}: {part} is not in {}", function(name));
-        }
-        for part in parts {
-            assert!(said.contains(part), "{target}: {part} is not in {said}");
-        }
-        assert!(!said.contains("(bad)") && !said.contains("? ["), "{said}");
-    }
-}
-
-#[test]
-fn the_code_that_is_shown_is_all_there_is() {
-    let folder = folder();
-    folder.write("f.wasm", wat::parse_str(CALLS).expect("the text is right"));
-    let report = json(&folder, &["build", "f.wasm"]);
-    for (n, target) in Target::ALL.map(Target::name).into_iter().enumerate() {
-        let code = json(&folder, &["inspect", "f.kwo", "--code", target]);
-        assert_eq!(code["target"], target);
-        let size = report["targets"][n]["text_bytes"].as_u64().expect("a number") as usize;
-        let mut text = vec![if target == "x86_64" { 0xcc } else { 0 }; size];
-        for function in code["functions"].as_array().expect("a list") {
-            let mut at = function["offset"].as_u64().expect("a number") as usize;
-            let end = at + function["size"].as_u64().expect("a number") as usize;
-            for instruction in function["code"].as_array().expect("a list") {
-                assert_eq!(instruction["at"], at);
-                let digits = instruction["bytes"].as_str().expect("digits").as_bytes();
-                for pair in digits.chunks(2) {
-                    let pair = std::str::from_utf8(pair).expect("digits");
-                    text[at] = u8::from_str_radix(pair, 16).expect("a byte");
-                    at += 1;
-                }
-            }
-            assert_eq!(at, end, "{target}, {}", function["name"]);
-        }
-        let hash: String = openssl::sha::sha256(&text).iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(report["targets"][n]["text_sha256"], hash, "{target}");
-        let all = code["functions"].as_array().expect("a list").iter().flat_map(|f| f["code"].as_array());
-        let traps: Vec<&Value> = all.flatten().map(|i| &i["trap"]).filter(|trap| !trap.is_null()).collect();
-        assert_eq!(report["targets"][n]["traps"], traps.len(), "{target}: a row is shown once");
-        assert!(traps.iter().any(|trap| trap["cause"] == "memory-out-of-bounds" && trap["wasm_offset"].is_u64()));
-    }
-}
-
-#[test]
-fn code_that_cannot_be_shown_is_said() {
-    let folder = folder();
-    let (outer, inner) = (alone(&folder, "x86_64"), alone(&folder, "aarch64"));
-    let said = |file: &str, target: &str, code: i32| {
-        stderr(&folder.wasmkc(&["inspect", file, "--code", target]).assert().code(code))
-    };
-    assert!(said("x86_64.kwo", "portable", 1).contains("no code for portable\nhelp: it has code for x86_64"));
-    assert!(said("f.wasm", "portable", 1).contains("no object, but a WebAssembly module"));
-    assert!(said("x86_64.kwo", "z80", 2).contains("portable"));
-    // What is wrong with one target is of no account for another.
-    let mut spoiled = inner.clone();
-    let meta = spoiled.windows(8).position(|w| w == b"wasmkc\0\x01").expect("its metadata");
-    spoiled[meta] ^= 1;
-    folder.write("x.kwo", fat::join(&outer, &[(".wkc.target.aarch64", &spoiled)]).expect("is joined"));
-    folder.wasmkc(&["inspect", "x.kwo", "--code", "x86_64"]).assert().success();
-    let wrong = said("x.kwo", "aarch64", 1);
-    assert!(wrong.contains("x.kwo: the code for aarch64: .wkc.meta"), "{wrong}");
-    // Bytes that are no instruction are shown as what they are.
-    for (target, behind, bytes, with) in [
-        ("x86_64", 4, &[0xff_u8, 0xff, 0x90, 0x90][..], "(bad)"),
-        ("aarch64", 4, &[0xff, 0xff, 0xff, 0xff], "? [ff, ff, ff, ff]"),
-        ("portable", 5, &[0xff], "? [ff"),
-    ] {
-        let mut object = alone(&folder, target);
-        // Behind the landing pad of an entry, without which no loader reads it, or behind what takes stack.
-        let at = code_at(&folder, target) + behind;
-        object[at..at + bytes.len()].copy_from_slice(bytes);
-        folder.write("x.kwo", object);
-        let said = stdout(&folder.wasmkc(&["inspect", "x.kwo", "--code", target]).assert().success());
-        assert!(said.contains(with), "{said}");
-    }
-}
-
-/// Where the code of `xdp` is in TARGET.kwo, which has no relocation in its first bytes.
-fn code_at(folder: &Folder, target: &str) -> usize {
-    let file = format!("{target}.kwo");
-    let code = json(folder, &["inspect", &file, "--code", target]);
-    let first: Vec<u8> = code["functions"][0]["code"].as_array().expect("a list")[..3]
-        .iter()
-        .flat_map(|i| i["bytes"].as_str().expect("digits").as_bytes().chunks(2))
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("a byte"))
-        .collect();
-    folder.read(&file).windows(first.len()).position(|w| w == first).expect("its code")
 }
 
 #[test]

@@ -7,10 +7,10 @@ use super::Instruction;
 use crate::emit::BTI_C;
 
 /// The instructions of `code`, which stands at `start`.
-pub fn instructions(code: &[u8], start: u32) -> Vec<Instruction> {
+pub fn instructions(code: &[u8], start: u32) -> impl Iterator<Item = Instruction> {
     let decoder = InstDecoder::default();
     let words = code.chunks(4).enumerate();
-    words.map(|(n, bytes)| instruction(&decoder, bytes, start + n as u32 * 4)).collect()
+    words.map(move |(n, bytes)| instruction(&decoder, bytes, start + n as u32 * 4))
 }
 
 /// One instruction; a branch names where it leads, as on x86_64, and a landing pad what it is.

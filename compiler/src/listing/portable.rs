@@ -9,20 +9,21 @@ use wasmkc_abi::{helper::HELPERS, vmctx};
 use super::Instruction;
 
 /// The instructions of `code`, which stands at `start`.
-pub fn instructions(code: &[u8], start: u32) -> Vec<Instruction> {
-    let (mut decoder, mut out, mut at) = (Decoder::new(), Vec::new(), 0);
-    while at < code.len() {
-        let mut text = Disassembler::new(&code[at..]);
+pub fn instructions(code: &[u8], start: u32) -> impl Iterator<Item = Instruction> {
+    let (mut decoder, mut at) = (Decoder::new(), 0);
+    std::iter::from_fn(move || {
+        let left = code.get(at..).filter(|left| !left.is_empty())?;
+        let mut text = Disassembler::new(left);
         text.offsets(false).hexdump(false).start_offset(start as usize + at);
         let decoded = decoder.decode_one(&mut text).is_ok();
         let end = if decoded { code.len() - text.bytecode().as_slice().len() } else { code.len() };
         let bytes = &code[at..end];
         let text = if decoded { text.disas().trim().to_owned() } else { format!("? {bytes:02x?}") };
         let (loader, place) = (host(&text), place(&text));
-        out.push(Instruction { at: start + at as u32, next: start + end as u32, text, place, loader });
+        let instruction = Instruction { at: start + at as u32, next: start + end as u32, text, place, loader };
         at = end;
-    }
-    out
+        Some(instruction)
+    })
 }
 
 /// Where a distance leads to, which the disassembler says behind it.

@@ -5,23 +5,23 @@
 
 use super::{cause, known};
 use crate::error::{Error, Result};
-use crate::output::{emit, hex};
+use crate::output::{self, hex};
 use crate::targets;
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
 use std::path::Path;
 use wasmkc_abi::object::{FuncRow, TargetRow, TrapRow};
-use wasmkc_compiler::{Instruction, Target, disassemble};
+use wasmkc_compiler::{Instruction, Target, disassemble, printable};
 use wasmkc_core::describe::Description;
 use wasmkc_core::relocation::{self, Field};
 
-/// Prints the code that the object in `file` has for `row`.
+/// Prints the code that the object in `file` has for `row`, instruction by instruction: there may be millions.
 pub fn show(file: &Path, bytes: &[u8], row: &TargetRow, json: bool) -> Result<()> {
     let description = targets::one(file, bytes, row)?;
     let target =
         Target::by_name(row.name).ok_or_else(|| Error::new(format_args!("code for {} cannot be shown", row.name)))?;
     let code = Code { description: &description, target };
-    emit(json, &code.value(row.name), || code.text())
+    output::write(|out| if json { code.json(row.name, out) } else { code.text(out) })
 }
 
 /// One target's code.
@@ -30,10 +30,50 @@ struct Code<'a> {
     target: Target,
 }
 
+/// What an iterator gives, as a list of which no more than one is there at a time.
+struct Each<F>(F);
+
+impl<I: IntoIterator<Item: Serialize>, F: Fn() -> I> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+#[derive(Serialize)]
+struct Whole<'c, F> {
+    target: &'c str,
+    functions: F,
+}
+
+#[derive(Serialize)]
+struct Function<'c, C> {
+    name: &'c str,
+    offset: u32,
+    size: u32,
+    wasm_index: Option<u32>,
+    code: C,
+}
+
+#[derive(Serialize)]
+struct Line<'c> {
+    at: u32,
+    bytes: String,
+    text: String,
+    reference: Option<String>,
+    trap: Option<Cause<'c>>,
+}
+
+#[derive(Serialize)]
+struct Cause<'c> {
+    cause: &'static str,
+    wasm_offset: Option<u32>,
+    file: Option<&'c str>,
+    line: Option<u32>,
+}
+
 impl Code<'_> {
-    fn functions(&self) -> impl Iterator<Item = (&FuncRow, Vec<Instruction>)> {
-        let funcs = self.description.tables.funcs.iter();
-        funcs.map(|row| (row, disassemble(self.target, self.bytes(row.text_offset, row.size), row.text_offset)))
+    fn instructions(&self, row: &FuncRow) -> impl Iterator<Item = Instruction> {
+        disassemble(self.target, self.bytes(row.text_offset, row.size), row.text_offset)
     }
 
     /// `size` bytes at `at` of `.text`; what was read lies in it.
@@ -89,45 +129,53 @@ impl Code<'_> {
         Some(self.description.tables.strings.get(trap.file)).filter(|file| !file.is_empty())
     }
 
-    fn text(&self) -> String {
-        let mut out = String::new();
-        for (row, code) in self.functions() {
-            let between = if out.is_empty() { "" } else { "\n" };
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        for (n, row) in self.description.tables.funcs.iter().enumerate() {
+            let between = if n == 0 { "" } else { "\n" };
             let index = known(row.wasm_index).map_or(String::new(), |index| format!(", wasm function {index}"));
-            let _ = writeln!(out, "{between}{}: {} bytes{index}", self.name(row), row.size);
-            for i in code {
-                let _ = write!(out, "{:6x}  {}", i.at, i.text);
-                let _ = self.reference(&i, row).map(|to| write!(out, "  ; {to}"));
-                if let Some(trap) = self.trap(&i) {
-                    let _ = write!(out, "  ; {}", cause(trap.code));
-                    let _ = known(trap.wasm_offset).map(|at| write!(out, " at wasm offset {at:#x}"));
-                    let _ = self.source(trap).map(|file| write!(out, ", {file}:{}", trap.line));
+            writeln!(out, "{between}{}: {} bytes{index}", printable(self.name(row)), row.size)?;
+            for i in self.instructions(row) {
+                write!(out, "{:6x}  {}", i.at, i.text)?;
+                if let Some(to) = self.reference(&i, row) {
+                    write!(out, "  ; {}", printable(&to))?;
                 }
-                out.push('\n');
+                if let Some(trap) = self.trap(&i) {
+                    write!(out, "  ; {}", cause(trap.code))?;
+                    if let Some(at) = known(trap.wasm_offset) {
+                        write!(out, " at wasm offset {at:#x}")?;
+                    }
+                    if let Some(file) = self.source(trap) {
+                        write!(out, ", {}:{}", printable(file), trap.line)?;
+                    }
+                }
+                writeln!(out)?;
             }
         }
-        out
+        Ok(())
     }
 
-    fn value(&self, target: &str) -> Value {
-        let functions = self.functions().map(|(row, code)| {
-            let code = code.iter().map(|i| {
-                let trap = self.trap(i).map(|trap| {
-                    json!({
-                        "cause": cause(trap.code), "wasm_offset": known(trap.wasm_offset),
-                        "file": self.source(trap), "line": (trap.line != 0).then_some(trap.line),
-                    })
-                });
-                json!({
-                    "at": i.at, "bytes": hex(self.bytes(i.at, i.next - i.at)), "text": i.text,
-                    "reference": self.reference(i, row), "trap": trap,
-                })
-            });
-            json!({
-                "name": self.name(row), "offset": row.text_offset, "size": row.size,
-                "wasm_index": known(row.wasm_index), "code": code.collect::<Vec<_>>(),
+    fn json(&self, target: &str, out: &mut dyn Write) -> io::Result<()> {
+        let functions = Each(|| {
+            self.description.tables.funcs.iter().map(|row| Function {
+                name: self.name(row),
+                offset: row.text_offset,
+                size: row.size,
+                wasm_index: known(row.wasm_index),
+                code: Each(move || self.instructions(row).map(move |i| self.line(i, row))),
             })
         });
-        json!({ "target": target, "functions": functions.collect::<Vec<_>>() })
+        serde_json::to_writer(&mut *out, &Whole { target, functions })?;
+        writeln!(out)
+    }
+
+    fn line(&self, i: Instruction, row: &FuncRow) -> Line<'_> {
+        let trap = self.trap(&i).map(|trap| Cause {
+            cause: cause(trap.code),
+            wasm_offset: known(trap.wasm_offset),
+            file: self.source(trap),
+            line: (trap.line != 0).then_some(trap.line),
+        });
+        let (bytes, reference) = (hex(self.bytes(i.at, i.next - i.at)), self.reference(&i, row));
+        Line { at: i.at, bytes, text: i.text, reference, trap }
     }
 }

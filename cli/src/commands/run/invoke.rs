@@ -8,6 +8,7 @@ use crate::values;
 use serde_json::json;
 use std::path::Path;
 use wasmkc_abi::limits::FUEL_CALL_MAX;
+use wasmkc_compiler::printable;
 use wasmkc_host::{CallError, Grant, Instance};
 
 /// Calls the export that `args.invoke` begins with, with the rest as arguments, and prints the results.
@@ -25,7 +26,7 @@ pub fn run(file: &Path, args: &Run, json: bool) -> Result<()> {
     let grant = Grant { fuel: args.traps.fuel.unwrap_or(FUEL_CALL_MAX), stack: args.stack };
     let called = instance.call(export, &slots, grant);
     for line in instance.take_log() {
-        eprintln!("log: {line}");
+        eprintln!("log: {}", printable(&line));
     }
     match called {
         Ok(called) => {
@@ -33,7 +34,9 @@ pub fn run(file: &Path, args: &Run, json: bool) -> Result<()> {
                 values::lines(&called.results, results)
             })
         }
-        Err(CallError::Trap(trap)) => Err(Error::new(format_args!("`{export}` trapped: {trap}"))),
+        Err(CallError::Trap(trap)) => {
+            Err(Error::new(format_args!("`{export}` trapped: {}", printable(&trap.to_string()))))
+        }
         Err(error) => Err(Error::new(error)),
     }
 }

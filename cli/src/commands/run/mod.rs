@@ -19,6 +19,7 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use wasmkc_abi::trap::TRAPS;
 use wasmkc_abi::verdict::{VERDICTS, Verdict};
+use wasmkc_compiler::printable;
 use wasmkc_host::Counters;
 
 /// Judges every packet, or calls one function.
@@ -57,7 +58,7 @@ pub fn run(args: &Run, json: bool) -> Result<()> {
             continue;
         };
         if let (None, Some(trap)) = (&first_trap, &judgement.trap) {
-            first_trap = Some(format!("packet {index}, {trap}"));
+            first_trap = Some(format!("packet {index}, {}", printable(&trap.to_string())));
         }
         counters.count(judgement.verdict, judgement.trap.as_ref().map(|t| t.code), judgement.fuel);
         if !args.summary {
@@ -101,7 +102,7 @@ fn trapped(counters: &Counters, first: &str, fail: bool) -> Result<()> {
 /// The filter's own log goes to the standard error, as the kernel's goes to its log.
 fn log_lines(engine: &mut dyn Engine) {
     for line in engine.take_log() {
-        eprintln!("log: {line}");
+        eprintln!("log: {}", printable(&line));
     }
 }
 
@@ -113,7 +114,7 @@ fn keep(writer: &mut Option<Writer>, packet: &Packet, verdict: Verdict) -> Resul
 }
 
 fn line(index: u64, len: usize, judgement: &Judgement, with_time: bool) -> String {
-    let place = judgement.trap.as_ref().map_or_else(|| "-".into(), ToString::to_string);
+    let place = judgement.trap.as_ref().map_or_else(|| "-".into(), |trap| printable(&trap.to_string()));
     let (verdict, fuel) = (judgement.verdict.name(), judgement.fuel);
     let time = if with_time { format!("{:>10}  ", judgement.time.as_nanos()) } else { String::new() };
     format!("{index:>8} {len:>6}  {verdict:8} {fuel:>8}  {time}{place}")

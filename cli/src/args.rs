@@ -440,8 +440,9 @@ pub struct Attach {
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("where").required(true).args(["dev", "all"]))]
 #[command(after_help = "\
-A device is one of this network namespace. Only if there is none of that name, and no pinned attachment
-either, is it one of another namespace that has the program at its ingress hook; --all takes those, too.
+A device is one of this network namespace. Only if there is none of that name is it one of another
+namespace that has the program at XDP or, without a pinned attachment, at its ingress hook; --all takes
+those, too.
 
 Examples:
   wasmkc detach filter --dev eth0

@@ -76,6 +76,15 @@ pub fn attach(device: &Device, name: &str, device_name: &str, mode: Xdp) -> Resu
     let ifindex = interface(device_name)?;
     let pin = Pin::of(name, device_name);
     if let Some(link) = pin.open()? {
+        if link.xdp.is_elsewhere(ifindex) {
+            return Err(Error::new(format_args!(
+                "`{name}` is attached to a {device_name} of another network namespace, and has one attachment a name"
+            ))
+            .help(format_args!(
+                "`nsenter --net=/run/netns/NAME wasmkc detach {name} --dev {device_name}` there first, or load it a \
+                 second time, as `--name OTHER`"
+            )));
+        }
         if link.xdp.ifindex != 0 {
             return Err(Error::new(format_args!("`{name}` is attached to {device_name} already"))
                 .help(format_args!("`wasmkc detach {name} --dev {device_name}` first")));

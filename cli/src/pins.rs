@@ -101,6 +101,15 @@ impl Pin {
         Ok(self.open()?.is_none_or(|link| link.xdp.ifindex == 0))
     }
 
+    /// Whether it is of another device than the one of that name in this network namespace, if there is one.
+    pub fn is_namesakes(&self) -> Result<bool> {
+        let here = nix::net::if_::if_nametoindex(self.device.as_str()).ok();
+        Ok(match (here, self.open()?) {
+            (Some(here), Some(link)) => link.xdp.is_elsewhere(here),
+            _ => false,
+        })
+    }
+
     /// Pins `link` here.
     pub fn create(&self, link: &OwnedFd) -> Result<()> {
         let fail = |e: io::Error| Error::file("pin the link at", &self.path, &e);

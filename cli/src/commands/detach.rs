@@ -17,29 +17,17 @@ pub fn run(args: &Detach, json: bool) -> Result<()> {
         Some(device) => ingress::all(device, Some(&args.name))?,
         None => Vec::new(),
     };
-    let all = pins::all(Some(&args.name))?;
-    let pins: Vec<Pin> = all.iter().filter(|p| args.dev.as_ref().is_none_or(|d| *d == p.device)).cloned().collect();
-    let on = |dev: &String| ingress::on(&hooks, dev, !pins.is_empty());
-    let chosen: Vec<Ingress> = args.dev.as_ref().map_or_else(|| hooks.clone(), on);
-    if chosen.is_empty() {
+    let pinned = pins::all(Some(&args.name))?;
+    // Where there is no bpffs, nobody knows what was pinned, unless this kernel has no XDP for us.
+    let unseen = !pins::mounted() && device.as_ref().is_none_or(|d| !d.info().is_ok_and(|info| info.xdp_kfunc == 0));
+    let (pins, chosen) = match &args.dev {
+        Some(dev) => of_device(&args.name, dev, &pinned, &hooks, unseen)?,
+        None => (pinned, hooks),
+    };
+    if pins.is_empty() && chosen.is_empty() && unseen {
         pins::check_mounted()?;
     }
     pins::tidy(&args.name);
-    if let (Some(dev), true) = (&args.dev, pins.is_empty() && chosen.is_empty()) {
-        let error = Error::new(format_args!("`{}` is not attached to {dev}", args.name));
-        let mut on: Vec<&str> = all.iter().map(|p| p.device.as_str()).collect();
-        on.extend(hooks.iter().map(|a| a.device.as_str()));
-        return Err(if on.is_empty() {
-            error.help("`wasmkc list` shows what is attached where")
-        } else if on.contains(&dev.as_str()) {
-            error.help(format_args!(
-                "it is attached to a {dev} of another network namespace: `nsenter --net=/run/netns/NAME wasmkc ...` \
-                 there, or --all"
-            ))
-        } else {
-            error.help(format_args!("it is attached to: {}", on.join(", ")))
-        });
-    }
     for pin in &pins {
         pin.remove()?;
     }
@@ -53,5 +41,43 @@ pub fn run(args: &Detach, json: bool) -> Result<()> {
     emit(json, &json!({ "name": args.name, "detached": devices }), || match devices.as_slice() {
         [] => format!("{} is attached nowhere\n", args.name),
         _ => format!("detached {} from {}\n", args.name, devices.join(", ")),
+    })
+}
+
+/// The attachments of program `name` that somebody means by the name `dev`; one at least.
+fn of_device(
+    name: &str,
+    dev: &str,
+    pinned: &[Pin],
+    hooks: &[Ingress],
+    unseen: bool,
+) -> Result<(Vec<Pin>, Vec<Ingress>)> {
+    let named = pinned.iter().filter(|pin| pin.device == dev);
+    let mut pins = Vec::new();
+    for pin in named.clone() {
+        if !pin.is_namesakes()? {
+            pins.push(pin.clone());
+        }
+    }
+    let chosen = ingress::on(hooks, dev, unseen || named.count() > 0);
+    if !pins.is_empty() || !chosen.is_empty() {
+        return Ok((pins, chosen));
+    }
+    let mut on: Vec<&str> = pinned.iter().map(|p| p.device.as_str()).collect();
+    on.extend(hooks.iter().map(|a| a.device.as_str()));
+    if !on.contains(&dev) && unseen {
+        pins::check_mounted()?;
+    }
+    pins::tidy(name);
+    let error = Error::new(format_args!("`{name}` is not attached to {dev}"));
+    Err(if on.is_empty() {
+        error.help("`wasmkc list` shows what is attached where")
+    } else if on.contains(&dev) {
+        error.help(format_args!(
+            "it is attached to a {dev} of another network namespace: `nsenter --net=/run/netns/NAME wasmkc ...` \
+             there, or --all"
+        ))
+    } else {
+        error.help(format_args!("it is attached to: {}", on.join(", ")))
     })
 }

@@ -244,6 +244,15 @@ pub struct XdpLink {
     pub ifindex: u32,
 }
 
+impl XdpLink {
+    /// Whether it is attached, and to another interface than `ifindex` of this network namespace, as far as numbers
+    /// tell: each namespace has its own.
+    #[must_use]
+    pub const fn is_elsewhere(&self, ifindex: u32) -> bool {
+        self.ifindex != 0 && self.ifindex != ifindex
+    }
+}
+
 /// What `link` is; `None` if it is no XDP link.
 pub fn xdp_link(link: BorrowedFd<'_>) -> io::Result<Option<XdpLink>> {
     let mut info = LinkInfo::default();
@@ -270,6 +279,13 @@ mod tests {
     fn a_pin_that_is_not_there_is_an_error() {
         let error = open_pin(Path::new("/nonexistent/pin")).unwrap_err();
         assert!(matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EPERM | libc::ENOSYS)), "{error}");
+    }
+
+    #[test]
+    fn a_link_to_a_namesake_is_told_by_its_interfaces_number() {
+        let link = |ifindex| XdpLink { id: 1, ifindex };
+        assert!(link(2).is_elsewhere(3) && !link(3).is_elsewhere(3));
+        assert!(!link(0).is_elsewhere(3), "its interface has gone, and only the pin is left");
     }
 
     #[test]

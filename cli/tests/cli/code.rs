@@ -76,7 +76,7 @@ fn the_code_that_is_shown_is_all_there_is() {
         let hash: String = openssl::sha::sha256(&text).iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(report["targets"][n]["text_sha256"], hash, "{target}");
         let all = code["functions"].as_array().expect("a list").iter().flat_map(|f| f["code"].as_array());
-        let traps: Vec<&Value> = all.flatten().map(|i| &i["trap"]).filter(|trap| !trap.is_null()).collect();
+        let traps: Vec<&Value> = all.flatten().filter_map(|i| i["traps"].as_array()).flatten().collect();
         assert_eq!(report["targets"][n]["traps"], traps.len(), "{target}: a row is shown once");
         assert!(traps.iter().any(|trap| trap["cause"] == "memory-out-of-bounds" && trap["wasm_offset"].is_u64()));
     }
@@ -146,6 +146,57 @@ fn names_that_end_a_line_or_move_the_terminal() {
         folder.write("x.kwo", &object);
         let said = stderr(&folder.wasmkc(&["audit", "x.kwo"]).assert().code(1));
         assert!(said.contains(&format!("in function {shown} at")) && !said.contains(name), "{said}");
+    }
+}
+
+#[test]
+fn all_rows_of_the_trap_table_are_shown_where_they_are() {
+    let folder = folder();
+    let mut object = alone(&folder, "x86_64");
+    let traps = json(&folder, &["inspect", "x86_64.kwo"])["targets"][0]["traps"].clone();
+    let number = |n: usize, field: &str| traps[n][field].as_u64().expect("a number") as u32;
+    let bytes = |n| ["site", "function", "wasm_offset"].map(|field| number(n, field).to_le_bytes()).concat();
+    let row = object.windows(12).position(|w| w == bytes(0)).expect("the first row");
+    // One byte before the second row's: in the same instruction.
+    object[row..row + 4].copy_from_slice(&(number(1, "site") - 1).to_le_bytes());
+    folder.write("x.kwo", object);
+    let said = stdout(&folder.wasmkc(&["inspect", "x.kwo", "--code", "x86_64"]).assert().success());
+    let cause = |n: usize| {
+        format!("; {} at wasm offset {:#x}", traps[n]["cause"].as_str().expect("a name"), number(n, "wasm_offset"))
+    };
+    assert!(said.contains(&format!("{}  {}\n", cause(0), cause(1))), "{said}");
+}
+
+#[test]
+fn what_lies_in_no_function_has_no_name() {
+    let folder = folder();
+    folder.write("f.wasm", wat::parse_str(CALLS).expect("the text is right"));
+    let object = alone(&folder, "x86_64");
+    let command = ["inspect", "x.kwo", "--code", "x86_64"];
+    let start = code_at(&folder, "x86_64");
+    folder.write("x.kwo", &object);
+    let functions = json(&folder, &command)["functions"].clone();
+    let named =
+        |name: &str| functions.as_array().expect("a list").iter().find(|f| f["name"] == name).expect("it has it");
+    let (inner, xdp) = (named("inner"), named("xdp"));
+    let call = |f: &Value| {
+        f["code"].as_array().expect("a list").iter().find(|i| i["reference"] == "inner").map(|i| i["at"].clone())
+    };
+    let at = call(xdp).and_then(|at| at.as_u64()).expect("a call") as usize;
+    let size = inner["size"].as_u64().expect("a number");
+    assert!(!size.is_multiple_of(16) && inner["offset"] == 0, "there is a gap behind it");
+    for (place, shown) in [
+        (0, "inner".into()),
+        (1, "inner+0x1".into()),
+        (size - 1, format!("inner+{:#x}", size - 1).into()),
+        (size, Value::Null),
+    ] {
+        let mut object = object.clone();
+        object[start + at + 1..][..4].copy_from_slice(&(place as i32 - (at as i32 + 5)).to_le_bytes());
+        folder.write("x.kwo", object);
+        let value = json(&folder, &command);
+        let code = value["functions"].as_array().expect("a list").iter().flat_map(|f| f["code"].as_array()).flatten();
+        assert_eq!(code.filter(|i| i["at"] == at).map(|i| &i["reference"]).collect::<Vec<_>>(), [&shown]);
     }
 }
 

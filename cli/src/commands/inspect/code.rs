@@ -60,7 +60,7 @@ struct Line<'c> {
     bytes: String,
     text: String,
     reference: Option<String>,
-    trap: Option<Cause<'c>>,
+    traps: Vec<Cause<'c>>,
 }
 
 #[derive(Serialize)]
@@ -86,11 +86,11 @@ impl Code<'_> {
         self.description.tables.strings.get(row.name)
     }
 
-    /// The row of the trap table that belongs to `i`: its site lies behind the first byte, the end included.
-    fn trap(&self, i: &Instruction) -> Option<&TrapRow> {
+    /// The rows of the trap table that belong to `i`: their sites lie behind its first byte, the end included.
+    fn traps(&self, i: &Instruction) -> &[TrapRow] {
         let traps = &self.description.tables.traps;
-        let first = traps.partition_point(|row| row.site <= i.at);
-        traps.get(first).filter(|row| row.site <= i.next)
+        let behind = |at| traps.partition_point(|row| row.site <= at);
+        traps.get(behind(i.at)..behind(i.next)).unwrap_or_default()
     }
 
     /// What `i` refers to outside its function.
@@ -114,13 +114,16 @@ impl Code<'_> {
     fn place(&self, place: u32, own: &FuncRow) -> Option<String> {
         // Constants of portable code stand behind all of it, where an instruction names them by a distance.
         if let (Target::Portable, Some(at)) = (self.target, place.checked_sub(self.description.text.len() as u32)) {
-            return Some(format!(".rodata+{at:#x}"));
+            let rodata =
+                self.description.targets.outer().sections().find(|s| s.name == b".rodata").map_or(0, |s| s.size);
+            return (u64::from(at) <= rodata).then(|| format!(".rodata+{at:#x}"));
         }
         let funcs = &self.description.tables.funcs;
         let row = funcs.get(funcs.partition_point(|row| row.text_offset <= place).checked_sub(1)?)?;
         match place - row.text_offset {
             0 => Some(self.name(row).to_owned()),
-            _ if row == own => None,
+            // Between two functions there is none.
+            inside if row == own || inside >= row.size => None,
             inside => Some(format!("{}+{inside:#x}", self.name(row))),
         }
     }
@@ -139,7 +142,7 @@ impl Code<'_> {
                 if let Some(to) = self.reference(&i, row) {
                     write!(out, "  ; {}", printable(&to))?;
                 }
-                if let Some(trap) = self.trap(&i) {
+                for trap in self.traps(&i) {
                     write!(out, "  ; {}", cause(trap.code))?;
                     if let Some(at) = known(trap.wasm_offset) {
                         write!(out, " at wasm offset {at:#x}")?;
@@ -169,13 +172,13 @@ impl Code<'_> {
     }
 
     fn line(&self, i: Instruction, row: &FuncRow) -> Line<'_> {
-        let trap = self.trap(&i).map(|trap| Cause {
+        let traps = self.traps(&i).iter().map(|trap| Cause {
             cause: cause(trap.code),
             wasm_offset: known(trap.wasm_offset),
             file: self.source(trap),
             line: (trap.line != 0).then_some(trap.line),
         });
         let (bytes, reference) = (hex(self.bytes(i.at, i.next - i.at)), self.reference(&i, row));
-        Line { at: i.at, bytes, text: i.text, reference, trap }
+        Line { at: i.at, bytes, text: i.text, reference, traps: traps.collect() }
     }
 }

@@ -1,8 +1,10 @@
 //! Everything that can go wrong, with who is to blame, where, and what to do about it.
 
+mod one_target;
+
 use std::fmt;
 
-use crate::Target;
+use one_target::elsewhere;
 
 /// Who has to change something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -213,7 +215,7 @@ pub enum CompileError {
         target: &'static str,
         /// What is wrong.
         cause: Box<CompileError>,
-        /// Names of those of the others that there is code for.
+        /// Names of the others, if there is an object for all of them.
         fits: Vec<&'static str>,
     },
     /// The audit refused our own output.
@@ -261,37 +263,10 @@ impl CompileError {
         Self::Internal { stage, message: message.to_string() }
     }
 
-    /// Whether it may be one target's own, so that there may be code for another.
-    pub(crate) fn is_of_one_target(&self) -> bool {
-        matches!(
-            self,
-            Self::FrameTooLarge { .. }
-                | Self::FunctionTooLarge { .. }
-                | Self::Limit { .. }
-                | Self::LandingPad { .. }
-                | Self::Internal { .. }
-        )
-    }
-
-    /// The same, said of `target`; there is code for those of `fits`.
-    pub(crate) fn of_target(self, target: Target, fits: &[Target]) -> Self {
-        let fits = fits.iter().map(|target| target.name()).collect();
-        Self::Target { target: target.name(), cause: Box::new(self), fits }
-    }
-
     /// Passes unless `found` is above `limit`.
     pub(crate) fn check_limit(what: impl Into<String>, found: u64, limit: u64) -> Result<(), Self> {
         if found <= limit { Ok(()) } else { Err(Self::Limit { what: what.into(), found, limit }) }
     }
-}
-
-/// How to build for the targets that `fits` names alone, with its lead-in.
-fn elsewhere(fits: &[&str]) -> String {
-    if fits.is_empty() {
-        return "; no other of the targets that were asked for has room for it, either".to_owned();
-    }
-    let options: Vec<String> = fits.iter().map(|name| format!("--target {name}")).collect();
-    format!("; without this target it builds: `{}`", options.join(" "))
 }
 
 impl From<wasmparser::BinaryReaderError> for CompileError {

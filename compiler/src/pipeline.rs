@@ -84,15 +84,20 @@ pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec
         let options = Options { target, ..options.clone() };
         match parse::parse(wasm, &options).and_then(|module| compile(&module, &lines, &options)) {
             Ok(object) => parts.push((target, object.bytes)),
-            // Which targets there is code for is what to say, so the others are tried.
+            // Which targets it builds for is what to say, so the others are tried.
             Err(error) if error.is_of_one_target() => failed = failed.or(Some((target, error))),
             Err(error) => return Err(error),
         }
     }
     if let Some((target, error)) = failed {
-        let fits: Vec<Target> = parts.iter().map(|(target, _)| *target).collect();
-        let alone = targets.iter().all(|other| *other == target);
-        return Err(if alone { error } else { error.of_target(target, &fits) });
+        if targets.iter().all(|other| *other == target) {
+            return Err(error);
+        }
+        // That it builds for the others is said only of what was judged as any object is.
+        let built = if parts.is_empty() { None } else { object::join(&parts).ok() };
+        built.as_deref().map_or(Ok(()), audit)?;
+        let fits: Vec<Target> = parts.iter().filter(|_| built.is_some()).map(|(target, _)| *target).collect();
+        return Err(error.of_target(target, &fits));
     }
     let bytes = object::join(&parts)?;
     audit(&bytes)?;

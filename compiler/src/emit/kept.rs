@@ -1,8 +1,8 @@
 //! What is left of a function's code when some of its instructions go, and where that is then.
 //!
 //! In: the code that a pass has judged, with its references, trap sites and source positions. Out: the instructions
-//! that stay, one behind the other, and all of that pointing at them. Which go, and what a branch looks like, is told by
-//! the pass of each machine.
+//! that stay, one behind the other, and all of that pointing at them. Which go, and what a branch looks like, is told
+//! by the pass of each machine.
 
 use std::ops::Range;
 
@@ -44,6 +44,11 @@ impl Kept {
         piece.old.contains(&at).then(|| piece.new + (at - piece.old.start))
     }
 
+    /// Whether an instruction that starts at old byte `at` stays.
+    pub fn has(&self, at: u32) -> bool {
+        self.pieces.binary_search_by_key(&at, |piece| piece.old.start).is_ok()
+    }
+
     /// Where what stood at old byte `at` goes on: the first instruction from there on that stays.
     pub fn next(&self, at: u32) -> u32 {
         let n = self.pieces.partition_point(|piece| piece.old.start < at);
@@ -52,8 +57,8 @@ impl Kept {
 }
 
 impl Compiled {
-    /// Leaves `instructions` only, which are ascending. `redirect` gets each of them, with its old and its new place, to
-    /// write where it leads now.
+    /// Leaves `instructions` only, which are ascending. `redirect` gets each of them, with its old and its new place,
+    /// to write where it leads now.
     pub fn keep(
         &mut self,
         instructions: impl IntoIterator<Item = Range<u32>>,
@@ -105,6 +110,8 @@ mod tests {
             Ok(())
         })
         .expect("kept");
+        let kept = Kept::new([0..2, 5..6]);
+        assert_eq!([0, 1, 2, 5, 6].map(|at| kept.has(at)), [true, false, false, true, false]);
         assert_eq!(out.code, [0x11, 0x11, 0x31]);
         assert_eq!(out.fixups.iter().map(|f| f.at).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(out.traps.iter().map(|t| (t.wasm_offset, t.site)).collect::<Vec<_>>(), [(2, 2), (6, 3)]);

@@ -19,6 +19,7 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
     let flow_at = |at: u32| steps.binary_search_by_key(&at, |step| step.at).ok().map(|n| flows[n]);
     out.keep(kept, |bytes, old, new, kept| {
         if let Some(Flow::Jump(to) | Flow::Branch(to)) = flow_at(old) {
+            debug_assert!(kept.has(to), "what is reached leads to {to:#x}, which is not");
             let distance = i64::from(kept.next(to)) - i64::from(new);
             let field = bytes.len() - DISTANCE;
             bytes[field..].copy_from_slice(&(distance as i32).to_le_bytes());

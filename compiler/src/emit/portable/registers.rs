@@ -8,11 +8,6 @@ use pulley_interpreter::{
     regs::{AddrG32, AddrG32Bne, AddrO32, AddrZ, BinaryOperands, FReg, UpperRegSet, VReg},
 };
 
-/// Whether `op` has the stack pointer as anything but the base of an access, or the scratch register at all.
-pub fn names_stack(op: &Op) -> bool {
-    plain(op)
-}
-
 /// A field of an instruction.
 trait Field {
     fn names_stack(&self) -> bool;
@@ -66,7 +61,8 @@ answers!(true; BinaryOperands<VReg, VReg, FReg>, AddrZ, AddrG32, AddrG32Bne);
 macro_rules! any_field {
     ($ops:ident, $function:ident, [$($other:ident $otherwise:ident)?], $($(#[$doc:meta])* $snake:ident = $name:ident
      $({ $($(#[$inner:meta])* $field:ident : $ty:ty),* })?;)*) => {
-        fn $function(op: &$ops) -> bool {
+        /// Whether `op` has the stack pointer as anything but the base of an access, or the scratch register at all.
+        pub fn $function(op: &$ops) -> bool {
             match op {
                 $($ops::$other(op) => $otherwise(op),)?
                 $($ops::$name(_op) => false $($(|| _op.$field.names_stack())*)?,)*
@@ -76,7 +72,7 @@ macro_rules! any_field {
 }
 
 macro_rules! any_field_of_plain {
-    ($($all:tt)*) => { any_field! { Op, plain, [ExtendedOp extended], $($all)* } };
+    ($($all:tt)*) => { any_field! { Op, names_stack, [ExtendedOp extended], $($all)* } };
 }
 
 macro_rules! any_field_of_extended {

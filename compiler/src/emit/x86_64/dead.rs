@@ -28,6 +28,7 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
     let kept = steps.iter().filter(|(_, s)| s.reached).map(|(at, s)| *at..s.instruction.next_ip() as u32);
     out.keep(kept, |bytes, old, new, kept| {
         let Some(target) = steps.get(&old).and_then(|step| branch_target(&step.instruction)) else { return Ok(()) };
+        debug_assert!(kept.has(target), "what is reached leads to {target:#x}, which is not");
         let len = bytes.len();
         if len < 5 {
             return Err(format!("short branch at {old:#x}"));

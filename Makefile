@@ -38,7 +38,7 @@ RELEASE := $(or $(CARGO_TARGET_DIR),target)/release
 
 help:
 	@echo 'make demo       builds all, boots a stock kernel in QEMU, filters real traffic there'
-	@echo 'make test       all tests, those in the VM too, there on $(ON)$(if $(ALSO), and $(ALSO))'
+	@echo 'make test       all tests, those in the VM too, there on $(ON)$(if $(ALSO), $(addprefix and ,$(ALSO)))'
 	@echo 'make test-matrix  one object on every machine that the VM can be: x86_64, aarch64, armhf, s390x'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
@@ -111,7 +111,7 @@ fuzz: setup-cli
 	@build/bin/wkc-fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),0) --jobs $(or $(JOBS),$(shell nproc)) --out build/fuzz
 
 test: scenarios
-	@$(if $(ALSO),$(MAKE) scenarios ON=$(ALSO))
+	@$(foreach on,$(ALSO),$(MAKE) scenarios ON=$(on) &&) true
 	@scripts/test $(addprefix --on ,$(ON) $(ALSO))
 
 # One object on every machine: what each needs is built, then each is booted.

@@ -85,7 +85,7 @@ pub struct Build {
     /// Certificate of the key (PEM or DER)
     #[arg(long, value_name = "CERT", requires = "sign")]
     pub cert: Option<PathBuf>,
-    /// Whether to trust the filter's author not to attack by speculation; `trusted` leaves out the masks
+    /// Whether to trust the filter's author not to attack by speculation; `trusted` leaves out all masks but those of tables
     #[arg(long, value_name = "WHO", default_value = "untrusted")]
     pub author: Author,
     /// Fuel a packet may use, about one unit an operator

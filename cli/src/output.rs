@@ -20,7 +20,7 @@ pub fn emit(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -
     print(&line)
 }
 
-/// `text` as a terminal shows it: whatever an object or a file calls itself, only ends of lines are more than a character.
+/// `text` for a terminal: whatever an object or a file calls itself, it ends lines, and does no more.
 pub fn lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
@@ -102,11 +102,13 @@ pub fn refuse_overwriting(output: &Path, inputs: &[&Path]) -> Result<()> {
 
 /// Passes unless `path` is a folder, which no file can replace.
 pub fn refuse_folder(path: &Path) -> Result<()> {
-    if !path.is_dir() {
-        return Ok(());
-    }
+    let why = match path.as_os_str().as_encoded_bytes() {
+        _ if path.is_dir() => "it is a folder",
+        [.., b'/'] => "it is written like a folder",
+        _ => return Ok(()),
+    };
     let inside = path.join("NAME");
-    Err(Error::new(format_args!("cannot write {}: it is a folder", path.display()))
+    Err(Error::new(format_args!("cannot write {}: {why}", path.display()))
         .help(format_args!("name a file in it: {}", inside.display())))
 }
 

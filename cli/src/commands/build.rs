@@ -143,7 +143,7 @@ impl Report<'_> {
     fn text(&self) -> String {
         let m = &self.whole().meta;
         let unsigned = || "none: `wasmkc sign` makes one, the kernel wants it".to_owned();
-        let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted: no Spectre v1 masks" } else { "not trusted" };
+        let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted" } else { "not trusted" };
         let mut rows = vec![("object", format!("{}, {} bytes", self.output.display(), self.bytes))];
         for part in &self.parts {
             let d = &part.description;

@@ -214,6 +214,9 @@ fn a_folder_where_a_file_is_to_be_written_is_said_to_be_one() {
         fails(&folder, command, "cannot write here: it is a folder\nhelp: name a file in it: here/NAME");
     }
     fails(&folder, &["build", "a.wasm", "-o", "."], "cannot write .: it is a folder\nhelp: name a file in it: ./NAME");
+    let unmade = "cannot write no/such/: it is written like a folder\nhelp: name a file in it: no/such/NAME";
+    fails(&folder, &["build", "a.wasm", "-o", "no/such/"], unmade);
+    fails(&folder, &["run", "a.wasm", "--pcap", "in.pcap", "--out", "no/such/"], unmade);
     fails(&folder, &["build", "here"], "cannot read here: it is a folder");
     assert!(!folder.path("new.key").exists(), "half of a pair");
     assert_eq!(std::fs::read_dir(folder.path("here")).unwrap().count(), 0);

@@ -15,7 +15,7 @@ use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, FLAG_HAS_MEMORY, FLAG_MEMORY_GROWS
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_core::describe::Description;
 
-/// Prints all tables of all targets or the code of one, or writes one target's object; nothing in the object is trusted or run.
+/// Prints all tables of all targets or the code of one, or writes one target's object; nothing in it is trusted or run.
 pub fn run(args: &Inspect, json: bool) -> Result<()> {
     let bytes = read_file(&args.file, u64::from(MAX_OBJECT_BYTES))?;
     if let (Some(row), Some(output)) = (args.extract, &args.output) {
@@ -134,7 +134,7 @@ fn text(parts: &[Part<'_>], with_traps: bool) -> String {
     let entries =
         [("xdp", m.entry_xdp), ("start", m.entry_start), ("_initialize", m.entry_initialize), ("init", m.entry_init)];
     let entries: Vec<&str> = entries.iter().filter(|(_, e)| *e != NONE).map(|(name, _)| *name).collect();
-    let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted: no Spectre v1 masks" } else { "not trusted" };
+    let author = if m.flags & FLAG_AUTHOR_TRUSTED != 0 { "trusted" } else { "not trusted" };
     let imports: Vec<&str> = t.imports.iter().map(|i| helper_name(i.number)).collect();
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let mut text = pairs([

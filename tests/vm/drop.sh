@@ -18,6 +18,12 @@ ok "ping passes" on_src ping -c 3 -W 2 10.9.0.2
 ok "ip link shows the program" sh -c 'ip -n dst link show vdst | grep -q xdp'
 ok "bpftool shows it" sh -c 'ip netns exec dst bpftool net | grep -q vdst'
 fails_with "unload while attached is refused" "attached" wasmkc unload drop-port
+# A pin says nothing of the network namespace. Another number than the other's, by which it is told.
+ip link add vdst index 77 type dummy
+fails_with "detach from a namesake here" "another network namespace" wasmkc detach drop-port --dev vdst
+fails_with "attach to a namesake here" "another network namespace" wasmkc attach drop-port --dev vdst
+ip link del vdst
+ok "it is attached there still" sh -c 'ip -n dst link show vdst | grep -q xdp'
 ok "detach" on_dst wasmkc detach drop-port --dev vdst
 before=$(udp_arrived)
 ok "send after detach" on_src wkc-traffic udp 10.9.0.2:9999 --count 50 --pause 100

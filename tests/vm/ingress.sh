@@ -31,8 +31,13 @@ fails_with "CAP_SYS_ADMIN alone: attach" "needs the capability CAP_NET_ADMIN" \
 fails_with "detach where it is not" "not attached to lo" wasmkc detach drop-port --dev lo
 ip link add vdst type dummy
 fails_with "detach from a namesake here" "another network namespace" wasmkc detach drop-port --dev vdst
-equal "it is attached there still" "$(wasmkc list --json | tr -d ' \n' | grep -o '"attached":[0-9]*')" '"attached":1'
+umount /sys/fs/bpf
+fails_with "the same without bpffs" "another network namespace" wasmkc detach drop-port --dev vdst
 ip link del vdst
+fails_with "without bpffs nobody guesses what is pinned" "another network namespace" wasmkc detach drop-port --dev vdst
+fails_with "another device without bpffs" "no bpf file system" wasmkc detach drop-port --dev lo
+mount -t bpf bpf /sys/fs/bpf
+equal "it is attached there still" "$(wasmkc list --json | tr -d ' \n' | grep -o '"attached":[0-9]*')" '"attached":1'
 ok "detach, from another network namespace that has no such device" wasmkc detach drop-port --dev vdst
 before=$(udp_arrived)
 ok "send after detach" on_src wkc-traffic udp 10.9.0.2:9999 --count 50 --pause 100

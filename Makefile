@@ -8,8 +8,9 @@ WKC_START := $(or $(WKC_START),$(shell date +%s))
 export WKC_START
 STEP := scripts/step
 
-# The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
-ON ?= $(shell uname -m)/6.12
+# This machine as Debian names it. The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
+HERE := $(shell uname -m | sed 's/^arm.*/armhf/')
+ON ?= $(HERE)/6.12
 # What make test boots beside the default: the other machine with native code, and the other kernel.
 ALSO ?= $(if $(filter-out x86_64/6.12,$(ON)),,aarch64/6.1)
 ON_MACHINE := $(firstword $(subst /, ,$(ON)))
@@ -17,15 +18,16 @@ ON_LINE := $(lastword $(subst /, ,$(ON)))
 ON_SUFFIX := $(if $(filter-out x86_64/6.12,$(ON)),-$(ON_MACHINE)-$(ON_LINE))
 FETCH := vm/fetch-kernel --arch $(ON_MACHINE) --kernel $(ON_LINE)
 KVER := $(shell awk '$$1 == "$(ON_MACHINE)" && $$2 == "$(ON_LINE)" && $$3 == "headers" { sub("linux-headers-", "", $$4); print $$4 }' vm/kernels.lock)
-$(if $(KVER),,$(error ON=$(ON): vm/kernels.lock has no such kernel))
-KDIR = $(if $(ON_SUFFIX),$(shell $(FETCH) headers),/usr/src/linux-headers-$(KVER))
-KMOD_FOR_VM = $(MAKE) -s -C loader-kmod KVER=$(KVER) KDIR=$(KDIR) CORE=$(abspath build/core-$(ON_MACHINE)) \
+KDIR = $(if $(ON_SUFFIX),$(shell $(FETCH) headers),/usr/src/linux-headers-$(LOCKED))
+# What is built for a kernel that is not there ends here; the command and an installed kernel's module need none.
+LOCKED = $(or $(KVER),$(error ON=$(ON): vm/kernels.lock has no such kernel))
+KMOD_FOR_VM = $(MAKE) -s -C loader-kmod KVER=$(LOCKED) KDIR=$(KDIR) CORE=$(abspath build/core-$(ON_MACHINE)) \
 	$(if $(ON_SUFFIX),BTF=$(shell $(FETCH) btf))
 KMOD := build/kmod$(ON_SUFFIX)
 SCENARIOS := build/scenarios$(ON_SUFFIX)
 
 # Of the machine in the VM, where that is another one than this: its name, its compiler's prefix, Rust's name of it.
-CROSS := $(filter-out $(shell uname -m),$(ON_MACHINE))
+CROSS := $(filter-out $(HERE),$(ON_MACHINE))
 CROSS_COMPILE := $(if $(CROSS),$(if $(filter armhf,$(CROSS)),arm-linux-gnueabihf-,$(CROSS)-linux-gnu-))
 CROSS_TARGET := $(if $(filter armhf,$(CROSS)),armv7-unknown-linux-gnueabihf,$(CROSS)-unknown-linux-gnu)
 # The machines that make test-matrix boots.
@@ -44,13 +46,14 @@ help:
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
-	@echo 'make kmod       build/kmod/wasmkc.ko for kernel $(KVER)'
+	@echo 'make kmod       $(KMOD)/wasmkc.ko for kernel $(KVER)'
 	@echo 'make cli        build/bin/wasmkc'
+	@echo 'make vm-programs  with ON: the command and what tests use, for that machine'
 	@echo 'make examples   build/examples/*.wasm'
 	@echo 'make scenarios  build/scenarios: what the tests in the VM use'
 	@echo 'make install    wasmkc, its manual and completions, and the module for the running kernel (as root);'
 	@echo '                install-cli, install-kmod: one of them; uninstall removes them. PREFIX, DESTDIR, KERNEL'
-	@echo 'ON=aarch64/6.12  with kmod, scenarios and test: the machine and the kernel in the VM (default x86_64/6.12)'
+	@echo 'ON=aarch64/6.12  with kmod, scenarios and test: the machine and the kernel in the VM (default $(HERE)/6.12)'
 	@echo 'make clean      removes build/ and target/, but for the kernel packages'
 
 setup:

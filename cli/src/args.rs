@@ -88,7 +88,7 @@ pub struct Build {
     /// Whether to trust the filter's author not to attack by speculation; `trusted` leaves out all masks but those of tables
     #[arg(long, value_name = "WHO", default_value = "untrusted")]
     pub author: Author,
-    /// Fuel a packet may use, about one unit an operator
+    /// Fuel a packet may use, about one unit an operator; where the code is interpreted, loaders grant 1000000 at most
     #[arg(long, value_name = "N", default_value_t = FUEL_DEFAULT, value_parser = clap::value_parser!(u64).range(1..=FUEL_MAX))]
     pub fuel: u64,
     /// Most linear memory, like 512K or 4M
@@ -226,8 +226,9 @@ pub struct Audit {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 --code shows the instructions of one target, with the functions and data that they refer to and the causes of
-traps; portable code can be read by nothing else. `objdump -dr -M intel FILE.kwo` knows the first target, and
-what --extract writes for another machine: the unsigned object that `build --target TARGET` gives.
+traps; portable code can be read by nothing else. --extract writes the unsigned object that
+`build --target TARGET` gives, which that machine's binutils read: `aarch64-linux-gnu-objdump -dr` or
+`llvm-objdump -dr` that of aarch64, `objdump -dr` that of x86_64, and FILE.kwo itself as its first target.
 
 Examples:
   wasmkc inspect filter.kwo
@@ -281,7 +282,8 @@ pub struct Run {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["file", "certs", "author", "TrapOptions"])]
     pub loaded: Option<String>,
     /// With --loaded: by the loader itself, without BPF
-    #[arg(long, requires = "loaded")]
+    // `requires` alone is waived where what it requires conflicts with what is there.
+    #[arg(long, requires = "loaded", conflicts_with = "file")]
     pub direct: bool,
     /// Packets to run it on (pcap or pcapng)
     #[arg(long, value_name = "IN", required_unless_present = "invoke")]

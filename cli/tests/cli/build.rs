@@ -149,3 +149,11 @@ fn no_output_replaces_an_input() {
     let said = stderr(&folder.wasmkc(&["run", "f.wasm", "--invoke", "xdp"]).assert().code(1));
     assert!(said.contains("gives packets to `xdp`"), "{said}");
 }
+
+#[test]
+fn direct_is_for_what_is_loaded() {
+    let folder = Folder::new();
+    let error = folder.wasmkc(&["run", "f.wasm", "--direct", "--pcap", "in.pcap"]).assert().code(2);
+    let text = String::from_utf8_lossy(&error.get_output().stderr).into_owned();
+    assert!(text.contains("--direct") && text.contains("cannot be used with"), "{text}");
+}

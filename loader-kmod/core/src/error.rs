@@ -66,7 +66,7 @@ codes! {
     WritableText = "writable-text", EBADMSG, ".text is writable";
     KernelModule = "kernel-module", ENOEXEC, "this is a kernel module, not an object; load it with insmod";
     // several targets
-    NoCode = "no-code-for-machine", ENOEXEC, "the object has no code for this machine, and no portable code; build it with --target";
+    NoCode = "no-code-for-machine", ENOEXEC, "the object has no code for this machine, and no portable code; `wasmkc build` without --target makes code for every machine";
     NoPortable = "no-portable-code", ENOEXEC, "the object has no portable code, which was asked for; build it with --target portable";
     UnknownTarget = "unknown-target", EPROTO, "an inner object is for a target that this loader does not know; update the loader";
     DuplicateTarget = "duplicate-target", EBADMSG, "the object has two codes for one target";

@@ -8,8 +8,9 @@ WKC_START := $(or $(WKC_START),$(shell date +%s))
 export WKC_START
 STEP := scripts/step
 
-# This machine as Debian names it. The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
+# This machine, as Debian names it.
 HERE := $(shell uname -m | sed 's/^arm.*/armhf/')
+# The machine and the kernel that the VM boots decide what is built: a row of vm/kernels.lock, MACHINE/KERNEL.
 ON ?= $(HERE)/6.12
 # What make test boots beside the default: the other machine with native code, and the other kernel.
 ALSO ?= $(if $(filter-out x86_64/6.12,$(ON)),,aarch64/6.1)

@@ -11,6 +11,7 @@
 #ifndef WKC_RUN_H
 #define WKC_RUN_H
 
+#include <linux/bitops.h>
 #include <linux/bpf.h>
 #include <linux/percpu.h>
 #include "engine.h"

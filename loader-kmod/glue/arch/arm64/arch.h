@@ -7,7 +7,6 @@
 
 #ifndef __ASSEMBLY__
 
-#include <linux/atomic.h>
 #include <linux/types.h>
 #include <asm/debug-monitors.h>
 

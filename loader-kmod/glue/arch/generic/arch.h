@@ -8,9 +8,6 @@
 
 #ifndef __ASSEMBLY__
 
-#include <linux/atomic.h>
-#include <linux/types.h>
-
 /* No native code runs here. */
 #define WKC_NATIVE 0
 #define WKC_MACHINE WKC_MACHINE_PORTABLE

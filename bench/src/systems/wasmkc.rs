@@ -66,7 +66,7 @@ impl Shipped {
         let options = Options {
             author_trusted: way != As::Masked,
             name: workload.name.to_owned(),
-            target: if way == As::Portable { Target::Portable } else { Target::default() },
+            target: Target::by_machine(MACHINE).filter(|_| way != As::Portable).unwrap_or(Target::Portable),
             ..Options::default()
         };
         let shipped = object(&wasm, &options, command)?;

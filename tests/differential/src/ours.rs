@@ -3,7 +3,7 @@
 use wasmkc_abi::object::NONE;
 use wasmkc_abi::trap::TrapCode;
 use wasmkc_compiler::{Blame, CompileError, Options, Target, compile};
-use wasmkc_host::{CallError, Grant, Instance, Program, StartError};
+use wasmkc_host::{CallError, Grant, Instance, MACHINE, Program, StartError};
 
 use crate::plan::Plan;
 use crate::{End, Engine, Export, Global};
@@ -50,7 +50,8 @@ fn reason(error: &CompileError) -> String {
 
 /// The object of `wasm`.
 fn object(wasm: &[u8], plan: &Plan) -> Result<Vec<u8>, NoInstance> {
-    let target = if plan.portable { Target::Portable } else { Target::default() };
+    let native = Target::by_machine(MACHINE).filter(|_| !plan.portable);
+    let target = native.unwrap_or(Target::Portable);
     let options = Options { author_trusted: plan.trusted, target, ..Options::default() };
     let compiled = || match std::panic::catch_unwind(|| compile(wasm, &options)) {
         Ok(result) => result.map_err(|e| match e {

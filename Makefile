@@ -45,6 +45,7 @@ help:
 	@echo 'make test-matrix  one object on every machine that the VM can be: x86_64, aarch64, armhf, s390x'
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
+	@echo 'make bench      filters in wasmkc, native code, eBPF, wasmtime and wasmi, measured side by side; BENCH=OPTIONS'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
 	@echo 'make kmod       $(KMOD)/wasmkc.ko for kernel $(KVER)'
@@ -114,6 +115,12 @@ fuzz: setup-cli
 	@mkdir -p build/bin && install -C $(RELEASE)/wkc-fuzz build/bin
 	@build/bin/wkc-fuzz --seconds $(or $(SECONDS),3600) --seed $(or $(SEED),0) --jobs $(or $(JOBS),$(shell nproc)) --out build/fuzz
 
+# wasmkc beside other systems, on this machine's processor; as root with eBPF. The objects are those of build/bin/wasmkc.
+bench: setup-cli-bench cli
+	@$(STEP) 'wkc-bench' $(CARGO) build --locked --release -p wasmkc-bench
+	@install -C $(RELEASE)/wkc-bench build/bin
+	@build/bin/wkc-bench --wasmkc build/bin/wasmkc --out build/bench $(BENCH)
+
 test: scenarios
 	@$(foreach on,$(ALSO),$(MAKE) scenarios ON=$(on) &&) true
 	@scripts/test $(addprefix --on ,$(ON) $(ALSO))
@@ -173,6 +180,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz test test-matrix demo clean install install-cli install-kmod
+.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz bench test test-matrix demo clean install install-cli install-kmod
 .PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

@@ -165,6 +165,12 @@ impl Instance {
         usize::try_from(used).ok().and_then(|used| self.memory.get(..used)).unwrap_or_default()
     }
 
+    /// The same, to be written.
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        let used = self.memory().len();
+        self.memory.get_mut(..used).unwrap_or_default()
+    }
+
     /// Value of a slot: globals come first, in the order of their index.
     #[must_use]
     pub fn slot(&self, slot: u32) -> Option<u64> {
@@ -239,8 +245,31 @@ impl Instance {
 
     /// One entry: a call block on this stack, the trampoline, and what came of it.
     pub(crate) fn enter(&mut self, entry: u64, grant: Grant, packet: &mut [u8]) -> Ended {
-        let bytes = packet.len().min(u32::MAX as usize) as u64;
-        let mut call = Call {
+        let mut call = self.call_block(grant);
+        let result = self.step(&mut call, entry, packet);
+        let left = u64::try_from(call.fuel).unwrap_or(0);
+        let trap = TrapCode::from_u32(call.trap_code);
+        if trap.is_some() {
+            self.after_trap();
+        }
+        Ended {
+            result,
+            trap: trap.map(|code| (code, call.trap_site)),
+            fuel_used: grant.fuel.saturating_sub(left),
+            redirected: call.flags & CALL_REDIRECTED != 0,
+        }
+    }
+
+    /// The guest's shadow-stack pointer gets its value of the end of instantiation.
+    pub(crate) fn after_trap(&mut self) {
+        if let Some(at) = self.shadow_sp_offset() {
+            self.copy_word(std::mem::offset_of!(vmctx::Instance, shadow_sp), at);
+        }
+    }
+
+    /// A call block without a packet; the stack that it grants begins about here.
+    pub(crate) fn call_block(&mut self, grant: Grant) -> Call {
+        Call {
             instance: self.block.as_mut_ptr().expose_provenance() as u64,
             saved_sp: 0,
             stack_limit: match self.machine {
@@ -248,36 +277,32 @@ impl Instance {
                 None => entry::stack_pointer().saturating_sub(u64::from(grant.stack)),
             },
             fuel: i64::try_from(grant.fuel).unwrap_or(i64::MAX),
-            packet: packet.as_mut_ptr().expose_provenance() as u64,
-            packet_len: bytes,
-            packet_total_len: bytes,
+            packet: 0,
+            packet_len: 0,
+            packet_total_len: 0,
             hook_context: (&raw mut *self.context).expose_provenance() as u64,
             trap_code: 0,
             flags: 0,
             trap_site: 0,
-        };
-        // the memory's pointer was given out at instantiation; it is given out again for this run
+        }
+    }
+
+    /// Runs the code at `entry` on `packet`. What came of it is in `call`, which is of [`Instance::call_block`].
+    pub(crate) fn step(&mut self, call: &mut Call, entry: u64, packet: &mut [u8]) -> u64 {
+        let bytes = packet.len().min(u32::MAX as usize) as u64;
+        call.packet = packet.as_mut_ptr().expose_provenance() as u64;
+        call.packet_len = bytes;
+        call.packet_total_len = bytes;
+        // pointers to block and memory were given out before; they are given out again for this run
+        call.instance = self.block.as_mut_ptr().expose_provenance() as u64;
         let _ = self.memory.as_mut_ptr().expose_provenance();
         // The entry is one of `self.program`, which outlives this call; instance, memory and packet are
         // borrowed exclusively through `&mut`; the code was made by a trusted signer or by this process.
-        let result = match &mut self.machine {
+        match &mut self.machine {
             // SAFETY: the same.
-            Some(machine) => unsafe { machine.run(&raw mut call, entry, &mut ForBytecode) }.into(),
+            Some(machine) => unsafe { machine.run(&raw mut *call, entry, &mut ForBytecode) }.into(),
             // SAFETY: the same.
-            None => unsafe { entry::enter(&mut call, entry) },
-        };
-        let left = u64::try_from(call.fuel).unwrap_or(0);
-        let trap = TrapCode::from_u32(call.trap_code);
-        if trap.is_some()
-            && let Some(at) = self.shadow_sp_offset()
-        {
-            self.copy_word(std::mem::offset_of!(vmctx::Instance, shadow_sp), at);
-        }
-        Ended {
-            result,
-            trap: trap.map(|code| (code, call.trap_site)),
-            fuel_used: grant.fuel.saturating_sub(left),
-            redirected: call.flags & CALL_REDIRECTED != 0,
+            None => unsafe { entry::enter(call, entry) },
         }
     }
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! Program::load ── wasmkc_core::load over arena.rs (mmap, never writable and executable at once)
 //! Instance::new ── block, memories, init entries (instance.rs); Instance::call by export name
-//! Runner::run   ── packets (runner.rs) ── entry.rs: trampoline ──▶ generated code ──▶ helpers.rs
+//! Runner::run   ── packets (runner.rs; many of them: stream.rs) ── entry.rs: trampoline ──▶ generated code ──▶ helpers.rs
 //! ```
 //!
 //! Design principles:
@@ -27,6 +27,7 @@ mod instance;
 mod program;
 mod report;
 mod runner;
+mod stream;
 
 pub use arch::MACHINE;
 pub use helpers::{LOG_BURST, LOG_INTERVAL};

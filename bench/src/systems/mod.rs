@@ -1,0 +1,154 @@
+//! The systems: who runs a workload, and how its code is called.
+
+mod ebpf;
+mod native;
+mod wasmi;
+mod wasmkc;
+mod wasmtime;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use nix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+
+use crate::toolchain::{Form, Toolchain};
+use crate::trace::Trace;
+use crate::workload::Workload;
+
+/// A system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// clang -O2
+    Clang,
+    /// clang -O2 without vector registers, as kernels are compiled
+    ClangGeneral,
+    /// gcc -O2
+    Gcc,
+    /// wasmkc, author trusted
+    Wasmkc,
+    /// wasmkc with masks against speculation
+    WasmkcMasked,
+    /// wasmkc's portable code, interpreted
+    WasmkcPortable,
+    /// wasmkc, author trusted, packets in its memory and the loop inside, like wasmtime
+    WasmkcMemory,
+    /// eBPF, compiled by the running kernel
+    Ebpf,
+    /// wasmtime with guard pages, no fuel
+    Wasmtime,
+    /// wasmtime with explicit checks and fuel
+    WasmtimeFuel,
+    /// wasmi
+    Wasmi,
+}
+
+impl Kind {
+    /// Its name, as on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// What is known of a system's code for one workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Built {
+    /// Bytes of machine code, or of bytecode; none where a system does not say.
+    pub code_bytes: Option<usize>,
+    /// Milliseconds from what is shipped (C source of native code, wasm, eBPF object) to code that runs.
+    pub compile_ms: f64,
+    /// SHA-256 of the object that runs, of those that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// Several passes over the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passes {
+    /// What they took.
+    pub time: Duration,
+    /// Digest of all verdicts of one pass.
+    pub digest: u64,
+}
+
+/// A workload in a system.
+pub trait System {
+    /// What is known of its code.
+    fn built(&self) -> &Built;
+
+    /// Puts the trace where the code reads it.
+    ///
+    /// # Errors
+    /// If it does not fit.
+    fn place(&mut self, trace: &Trace) -> Result<()>;
+
+    /// Judges every packet of the trace, `passes` times.
+    ///
+    /// # Errors
+    /// If the code traps, or two passes differ.
+    fn run(&mut self, passes: u32) -> Result<Passes>;
+
+    /// The trace as the code has left it.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn trace(&mut self) -> Result<Vec<u8>>;
+}
+
+/// Digest before the first verdict, and with one more: `FNV` of `workloads/bench.h`.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+const fn fnv(digest: u64, verdict: u32) -> u64 {
+    (digest ^ verdict as u64).wrapping_mul(0x100_0000_01b3)
+}
+
+/// Processor time of this thread from now on: what others on the processor take is not in it, as it is not in what
+/// the kernel tells of an eBPF program.
+#[derive(Clone, Copy, Debug)]
+struct Stopwatch(Duration);
+
+impl Stopwatch {
+    fn now() -> Result<Duration> {
+        Ok(Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?))
+    }
+
+    fn start() -> Result<Self> {
+        Ok(Self(Self::now()?))
+    }
+
+    fn elapsed(self) -> Result<Duration> {
+        Ok(Self::now()?.saturating_sub(self.0))
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// `workload` in system `kind`. `command` is the `wasmkc` to compare wasmkc's bytes with.
+///
+/// # Errors
+/// If it cannot be compiled or loaded.
+pub fn build(
+    kind: Kind,
+    workload: &Workload,
+    toolchain: &Toolchain,
+    command: Option<&Path>,
+) -> Result<Box<dyn System>> {
+    Ok(match kind {
+        Kind::Clang => Box::new(native::Native::new(workload, toolchain, Form::Clang)?),
+        Kind::ClangGeneral => Box::new(native::Native::new(workload, toolchain, Form::ClangGeneral)?),
+        Kind::Gcc => Box::new(native::Native::new(workload, toolchain, Form::Gcc)?),
+        Kind::Wasmkc => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Trusted)?),
+        Kind::WasmkcMasked => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Masked)?),
+        Kind::WasmkcPortable => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Portable)?),
+        Kind::WasmkcMemory => Box::new(wasmkc::InMemory::new(workload, toolchain)?),
+        Kind::Ebpf => Box::new(ebpf::Ebpf::new(workload, toolchain)?),
+        Kind::Wasmtime => Box::new(wasmtime::Wasmtime::new(workload, toolchain, false)?),
+        Kind::WasmtimeFuel => Box::new(wasmtime::Wasmtime::new(workload, toolchain, true)?),
+        Kind::Wasmi => Box::new(wasmi::Wasmi::new(workload, toolchain)?),
+    })
+}

@@ -1,0 +1,189 @@
+//! wasmkc: the object of a normal build, run by the loader's core in this process.
+#![forbid(unsafe_code)]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use object::{Object, ObjectSection};
+use sha2::{Digest, Sha256};
+use wasmkc_abi::limits::STACK_XDP;
+use wasmkc_compiler::{Options, Target, compile, compile_all};
+use wasmkc_host::{Grant, Instance, MACHINE, Program};
+
+use super::{Built, FNV_START, Passes, Stopwatch, System, fnv, milliseconds};
+use crate::toolchain::{Compiled, Form, Toolchain};
+use crate::trace::{BYTES, Trace};
+use crate::workload::Workload;
+
+/// In which of its ways wasmkc runs a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    /// Native code, author trusted.
+    Trusted,
+    /// Native code with masks, what a build gives without `--author`.
+    Masked,
+    /// The portable code of the same object.
+    Portable,
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The object of `wasm` for all targets, which must be what the command makes, and the part of it for `target`.
+fn object(compiled: &Compiled, options: &Options, command: Option<&Path>) -> Result<Vec<u8>> {
+    let object = compile_all(&compiled.bytes()?, options, &Target::ALL)?;
+    let Some(command) = command else { return Ok(object) };
+    let path = compiled.path.with_extension("kwo");
+    let author = if options.author_trusted { "trusted" } else { "untrusted" };
+    let output = Command::new(command)
+        .args(["build", "--author", author, "--output"])
+        .args([&path, &compiled.path])
+        .output()
+        .with_context(|| command.display().to_string())?;
+    if !output.status.success() {
+        bail!("{} build: {}", command.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    let built = std::fs::read(&path)?;
+    ensure!(built == object, "{} makes another object than what would be measured: build it anew", command.display());
+    Ok(object)
+}
+
+/// A workload as a user ships it. Each packet is an entry of its own, by the loader's way in.
+#[derive(Debug)]
+pub struct Shipped {
+    instance: Instance,
+    trace: Option<Trace>,
+    built: Built,
+}
+
+impl Shipped {
+    /// Compiles, compares with what `command` makes, loads.
+    pub fn new(workload: &Workload, toolchain: &Toolchain, command: Option<&Path>, way: As) -> Result<Self> {
+        let wasm = toolchain.compile(workload, Form::Shipped)?;
+        let options = Options {
+            author_trusted: way != As::Masked,
+            name: workload.name.to_owned(),
+            target: Target::by_machine(MACHINE).filter(|_| way != As::Portable).unwrap_or(Target::Portable),
+            ..Options::default()
+        };
+        let shipped = object(&wasm, &options, command)?;
+        let bytes = wasm.bytes()?;
+        let start = Instant::now();
+        let alone = compile(&bytes, &options)?;
+        let time = start.elapsed();
+        let program = if way == As::Portable {
+            let file = object::File::parse(&*shipped)?;
+            // on a machine without native code it is the outer object
+            let inner = file.section_by_name(".wkc.target.portable").map(|section| section.data()).transpose()?;
+            ensure!(inner.unwrap_or(&shipped) == alone.bytes, "the portable code of the object is another one");
+            Program::load_compiled_here(&alone.bytes)
+        } else {
+            ensure!(Target::by_machine(MACHINE).is_some(), "wasmkc has no native code for this machine");
+            Program::load_compiled_here(&shipped)
+        };
+        let program = program.map_err(|e| anyhow::anyhow!("{e}"))?;
+        let built = Built {
+            code_bytes: Some(alone.report.text_bytes as usize),
+            compile_ms: milliseconds(time),
+            sha256: Some(sha256(&shipped)),
+        };
+        Ok(Self { instance: Instance::of_hook(&program)?, trace: None, built })
+    }
+}
+
+impl System for Shipped {
+    fn built(&self) -> &Built {
+        &self.built
+    }
+
+    fn place(&mut self, trace: &Trace) -> Result<()> {
+        self.trace = Some(trace.clone());
+        Ok(())
+    }
+
+    fn run(&mut self, passes: u32) -> Result<Passes> {
+        let trace = self.trace.as_mut().context("no trace")?;
+        let mut digests = None;
+        let begin = Stopwatch::start()?;
+        for _ in 0..passes {
+            let mut digest = FNV_START;
+            let judged = self.instance.judge_each(trace.packets(), |verdict| digest = fnv(digest, verdict));
+            judged.map_err(|trap| anyhow::anyhow!("{trap}"))?;
+            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
+        }
+        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+    }
+
+    fn trace(&mut self) -> Result<Vec<u8>> {
+        Ok(self.trace.as_ref().context("no trace")?.bytes.clone())
+    }
+}
+
+/// A workload with packets in linear memory and the loop inside: what the other systems for wasm run.
+#[derive(Debug)]
+pub struct InMemory {
+    instance: Instance,
+    trace_at: usize,
+    arguments: [u32; 4],
+    bytes: usize,
+    built: Built,
+}
+
+/// A whole trace is judged in one call.
+const GRANT: Grant = Grant { fuel: 1 << 40, stack: STACK_XDP };
+
+impl InMemory {
+    /// Compiles, loads, fills the tables.
+    pub fn new(workload: &Workload, toolchain: &Toolchain) -> Result<Self> {
+        let wasm = toolchain.compile(workload, Form::Memory)?.bytes()?;
+        let options = Options { author_trusted: true, name: workload.name.to_owned(), ..Options::default() };
+        let start = Instant::now();
+        let object = compile(&wasm, &options)?;
+        let time = start.elapsed();
+        let program = Program::load_compiled_here(&object.bytes).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let built = Built {
+            code_bytes: Some(object.report.text_bytes as usize),
+            compile_ms: milliseconds(time),
+            sha256: Some(sha256(&object.bytes)),
+        };
+        let mut instance = Instance::new(&program)?;
+        let called = instance.call("trace_at", &[], GRANT)?;
+        let trace_at = called.results.first().map_or(0, |slot| *slot as u32) as usize;
+        Ok(Self { instance, trace_at, arguments: [0; 4], bytes: 0, built })
+    }
+}
+
+impl System for InMemory {
+    fn built(&self) -> &Built {
+        &self.built
+    }
+
+    fn place(&mut self, trace: &Trace) -> Result<()> {
+        ensure!(trace.bytes.len() <= BYTES, "the trace is too long");
+        let memory = self.instance.memory_mut().get_mut(self.trace_at..).context("no memory")?;
+        memory.get_mut(..trace.bytes.len()).context("no memory")?.copy_from_slice(&trace.bytes);
+        self.arguments = trace.arguments();
+        self.bytes = trace.bytes.len();
+        Ok(())
+    }
+
+    fn run(&mut self, passes: u32) -> Result<Passes> {
+        let arguments = self.arguments.map(u64::from);
+        let mut digests = None;
+        let begin = Stopwatch::start()?;
+        for _ in 0..passes {
+            let called = self.instance.call("run", &arguments, GRANT)?;
+            let digest = called.results.first().copied().context("no result")?;
+            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
+        }
+        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+    }
+
+    fn trace(&mut self) -> Result<Vec<u8>> {
+        let memory = self.instance.memory();
+        Ok(memory.get(self.trace_at..self.trace_at + self.bytes).context("no memory")?.to_vec())
+    }
+}

@@ -8,7 +8,7 @@ use wasmkc_abi::limits::{
     FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
 };
 use wasmkc_abi::object::{TARGETS, TargetRow};
-use wasmkc_compiler::Target;
+use wasmkc_compiler::{Pass, Target};
 
 /// Compiles WebAssembly packet filters to native code and runs them in the kernel.
 #[derive(Debug, Parser)]
@@ -100,6 +100,15 @@ pub struct Build {
     /// Name of the program [default: the input's file name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Leave out a pass of the compiler, to measure it or to find who is to blame; may be given again
+    #[arg(short = 'Z', value_name = "no-PASS", value_parser = pass())]
+    pub without: Vec<Pass>,
+}
+
+/// Parses the switch that leaves out a pass.
+fn pass() -> impl TypedValueParser<Value = Pass> {
+    PossibleValuesParser::new(Pass::ALL.map(Pass::switch))
+        .try_map(|switch| Pass::by_switch(&switch).ok_or("the compiler has no such pass"))
 }
 
 /// Parses the name of a target that the compiler makes code for.

@@ -26,6 +26,7 @@ mod module;
 mod names;
 mod object;
 mod parse;
+mod passes;
 mod pipeline;
 mod runtime;
 mod translate;
@@ -35,6 +36,7 @@ pub use isa::Target;
 pub use listing::{Instruction, Listing, disassemble};
 pub use names::printable;
 pub use object::fat;
+pub use passes::Pass;
 pub use pipeline::{FunctionReport, Object, Report};
 
 /// Name and version of the compiler, recorded in the object.
@@ -55,6 +57,8 @@ pub struct Options {
     pub name: String,
     /// The machine that the code is for.
     pub target: Target,
+    /// Passes to leave out; the code does the same, slower.
+    pub without: Vec<Pass>,
 }
 
 impl Default for Options {
@@ -66,6 +70,7 @@ impl Default for Options {
             note: String::new(),
             name: String::new(),
             target: Target::default(),
+            without: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     isa, limits,
     lines::Lines,
     module::Module,
-    object, parse,
+    object, parse, passes,
     translate::Translation,
 };
 
@@ -123,8 +123,11 @@ pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileErr
     let mut text = 0;
     let mut functions = Vec::new();
     while let Some(symbol) = translation.next()? {
-        let mut compile =
-            |hides| emit::compile(module, translation.function(symbol, hides)?, target, &*isa, &mut context);
+        let mut compile = |hides| {
+            let mut translated = translation.function(symbol, hides)?;
+            passes::run(&mut translated.clif, &translated.known, &options.without);
+            emit::compile(module, translated, target, &*isa, &mut context)
+        };
         let mut function = compile(false)?;
         if emit::stray(target, &function).is_some() {
             function = compile(true)?;

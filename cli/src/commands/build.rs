@@ -85,6 +85,7 @@ fn options(args: &Build) -> Result<Options> {
         max_memory_pages: args.max_memory,
         note: args.note.clone(),
         name,
+        without: args.without.clone(),
         ..Options::default()
     })
 }

@@ -34,7 +34,7 @@ use wasmkc_abi::{
 };
 
 use super::{Symbol, Translator};
-use crate::module::MemoryRef;
+use crate::{module::MemoryRef, passes::Interval};
 
 /// Kinds of memory that never overlap, so that a store to one does not end knowledge about another.
 #[derive(Clone, Copy)]
@@ -126,12 +126,31 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().load(types::I64, flags, self.call, offset as i32)
     }
 
+    /// Length of the packet, i64 of 32 bits. Where nothing moves the packet it is one value in the whole function, so
+    /// that what is once known of it stays known.
     pub(super) fn packet_len(&mut self) -> Value {
-        self.packet_field(offset_of!(Call, packet_len))
+        if let Some(len) = self.packet_len {
+            return len;
+        }
+        self.packet_field_of_32_bits(offset_of!(Call, packet_len))
+    }
+
+    /// Loads the length at the start of a function, before anything can ask for it.
+    pub(super) fn load_packet_len(&mut self) {
+        if !self.module.moves_packet {
+            self.packet_len = Some(self.packet_len());
+        }
     }
 
     pub(super) fn packet_total_len(&mut self) -> Value {
-        self.packet_field(offset_of!(Call, packet_total_len))
+        self.packet_field_of_32_bits(offset_of!(Call, packet_total_len))
+    }
+
+    /// The loader counts packets in 32 bits.
+    fn packet_field_of_32_bits(&mut self, offset: usize) -> Value {
+        let field = self.packet_field(offset);
+        self.known.insert(field, Interval::unsigned(64, 0, u32::MAX.into()));
+        field
     }
 
     // ---- instance block ----
@@ -188,8 +207,11 @@ impl Translator<'_, '_, '_> {
     fn linear_size(&mut self, memory: u32) -> Value {
         match self.module.memories.get(memory as usize) {
             Some(m) if m.grows => {
+                let (min, max) = (u64::from(m.min) * WASM_PAGE, u64::from(m.max) * WASM_PAGE);
                 let field = self.memory_field(memory, offset_of!(Instance, memory_size), 1);
-                self.load(types::I64, field)
+                let size = self.load(types::I64, field);
+                self.known.insert(size, Interval::unsigned(64, min, max));
+                size
             }
             m => self.iconst64(m.map_or(0, |m| u64::from(m.min) * WASM_PAGE)),
         }

@@ -1,16 +1,16 @@
 //! The functions of an object, one at a time: those of the module, then what the compiler makes for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use cranelift_codegen::{
-    ir::{Function, UserFuncName},
+    ir::{Function, UserFuncName, Value},
     isa::TargetIsa,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::FunctionBody;
 
 use super::{Space, Symbol, Translator, budget, dispatch, signature};
-use crate::{CompileError, Options, Target, module::Module, runtime::Runtime};
+use crate::{CompileError, Options, Target, module::Module, passes::Interval, runtime::Runtime};
 
 /// One function ready for the code generator.
 pub struct Translated {
@@ -18,6 +18,8 @@ pub struct Translated {
     pub symbol: Symbol,
     /// Its CLIF.
     pub clif: Function,
+    /// What some of its loads may give.
+    pub known: HashMap<Value, Interval>,
 }
 
 /// How one function is translated.
@@ -104,12 +106,12 @@ impl<'m, 'a> Translation<'m, 'a> {
             }
             _ => (self.module, None),
         };
-        let (clif, size) = function(module, how, self.isa, &mut self.context, &mut self.made, symbol, body)?;
+        let (translated, size) = function(module, how, self.isa, &mut self.context, &mut self.made, symbol, body)?;
         if !hides {
             self.size += size;
             budget::check_all(self.size)?;
         }
-        Ok(Translated { symbol, clif })
+        Ok(translated)
     }
 }
 
@@ -122,7 +124,7 @@ fn function(
     made: &mut Made,
     symbol: Symbol,
     body: Option<&FunctionBody<'_>>,
-) -> Result<(Function, u64), CompileError> {
+) -> Result<(Translated, u64), CompileError> {
     let target = how.target;
     let (index, signature) = match symbol {
         Symbol::Dispatcher(number) => {
@@ -157,6 +159,7 @@ fn function(
     }
     translator.check_size()?;
     let size = translator.size();
+    let known = std::mem::take(&mut translator.known);
     translator.builder.finalize(isa.frontend_config());
-    Ok((clif, size))
+    Ok((Translated { symbol, clif, known }, size))
 }

@@ -41,7 +41,7 @@ use cranelift_codegen::ir::{self, FuncRef, InstBuilder, Signature, SourceLoc, Ty
 use cranelift_frontend::{FunctionBuilder, Variable};
 use wasmparser::{FunctionBody, Operator, ValType};
 
-use crate::{CompileError, Target, module::Module};
+use crate::{CompileError, Target, module::Module, passes::Interval};
 use functions::{How, Made};
 pub use functions::{Translated, Translation};
 use signature::{clif_type, signature};
@@ -85,6 +85,10 @@ struct Translator<'m, 'a, 'f> {
     carried: u64,
     callees: HashMap<Symbol, FuncRef>,
     regions: bounds::Regions,
+    /// The packet's length, where nothing changes it.
+    packet_len: Option<Value>,
+    /// What some loads may give.
+    known: HashMap<Value, Interval>,
 }
 
 impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
@@ -115,6 +119,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             carried: 0,
             callees: HashMap::new(),
             regions,
+            packet_len: None,
+            known: HashMap::new(),
         }
     }
 
@@ -128,6 +134,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         }
         self.costs = fuel::Costs::of(self.module, self.index, body)?;
         self.declare_locals(body)?;
+        self.load_packet_len();
         self.check_stack();
         self.charge(self.costs.entry);
         self.enter_function(ty)?;

@@ -1,0 +1,110 @@
+//! `checks`: branches that always go the same way go there, which takes away bounds checks that cannot fail.
+//!
+//! An access is inside if its address can be no larger, if a comparison on the way here says so (the guest's own with
+//! the packet's length, or an earlier check), or if a counter stops before. The mask of a check stays where it is
+//! wanted unless the values alone keep the address inside: what a branch says does not hold when the processor
+//! guesses it.
+//!
+//! Gain: see docs/PERFORMANCE.md.
+
+use std::collections::HashMap;
+
+use cranelift_codegen::{
+    cursor::{Cursor, FuncCursor},
+    ir::{BlockArg, Function, Inst, InstBuilder, InstructionData, Opcode, Value},
+};
+
+use super::range::{Interval, Scope, Solver};
+
+/// What to change.
+#[derive(Default)]
+struct Found {
+    /// Branches, and whether their condition holds.
+    branches: Vec<(Inst, bool)>,
+    /// Masks, and what they give.
+    masks: Vec<(Value, Value)>,
+}
+
+/// Folds branches of `func`, and masks. `known` says what loads give.
+pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
+    let mut found = Found::default();
+    let solver = Solver::new(func);
+    solver.solve(known, true, &mut |scope, inst| {
+        if let InstructionData::Brif { arg, .. } = scope.func.dfg.insts[inst]
+            && let Some(holds) = scope.holds(arg)
+        {
+            found.branches.push((inst, holds));
+        }
+    });
+    if has_masks(func) {
+        solver.solve(known, false, &mut |scope, inst| {
+            let (dfg, opcode) = (&scope.func.dfg, scope.func.dfg.insts[inst].opcode());
+            if let (Opcode::SelectSpectreGuard, [condition, yes, no]) = (opcode, dfg.inst_args(inst))
+                && let Some(holds) = scope.holds(*condition)
+            {
+                found.masks.push((dfg.first_result(inst), if holds { *yes } else { *no }));
+            }
+        });
+    }
+    found.apply(func);
+}
+
+fn has_masks(func: &Function) -> bool {
+    let mut insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
+    insts.any(|inst| func.dfg.insts[inst].opcode() == Opcode::SelectSpectreGuard)
+}
+
+impl Found {
+    fn apply(self, func: &mut Function) {
+        for (branch, holds) in self.branches {
+            let InstructionData::Brif { blocks, .. } = &func.dfg.insts[branch] else { continue };
+            let call = blocks[usize::from(!holds)];
+            let args: Vec<BlockArg> = call.args(&func.dfg.value_lists).collect();
+            let to = call.block(&func.dfg.value_lists);
+            func.replace(branch).jump(to, &args);
+        }
+        for (mask, value) in self.masks {
+            let Some(inst) = func.dfg.value_def(mask).inst() else { continue };
+            FuncCursor::new(func).at_inst(inst).remove_inst();
+            func.dfg.clear_results(inst);
+            func.dfg.change_to_alias(mask, value);
+        }
+    }
+}
+
+impl Scope<'_> {
+    /// Whether `condition` is zero or not, if that is sure here.
+    fn holds(&self, condition: Value) -> Option<bool> {
+        use cranelift_codegen::ir::condcodes::IntCC::*;
+        let condition = self.func.dfg.resolve_aliases(condition);
+        let interval = self.interval(condition);
+        if interval.min > 0 {
+            return Some(true);
+        }
+        if interval.max == 0 {
+            return Some(false);
+        }
+        let inst = self.func.dfg.value_def(condition).inst()?;
+        let InstructionData::IntCompare { cond, args: [a, b], .. } = self.func.dfg.insts[inst] else { return None };
+        let positive = || self.interval(a).smin >= 0 && self.interval(b).smin >= 0;
+        let (a, b, strict) = match cond {
+            UnsignedLessThan => (a, b, 1),
+            UnsignedLessThanOrEqual => (a, b, 0),
+            UnsignedGreaterThan => (b, a, 1),
+            UnsignedGreaterThanOrEqual => (b, a, 0),
+            SignedLessThan if positive() => (a, b, 1),
+            SignedLessThanOrEqual if positive() => (a, b, 0),
+            SignedGreaterThan if positive() => (b, a, 1),
+            SignedGreaterThanOrEqual if positive() => (b, a, 0),
+            _ => return None,
+        };
+        // a + strict <= b, or b + (1 - strict) <= a
+        if self.is_at_most(a, strict, b) {
+            Some(true)
+        } else if self.is_at_most(b, 1 - strict, a) {
+            Some(false)
+        } else {
+            None
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What is made better of a function between its translation and the code generator, one pass a file.
+//!
+//! ```text
+//! translate ── checks ──▶ code generator's own optimiser
+//!                 └── range: what values may be
+//! ```
+//! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
+//! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
+
+mod checks;
+mod range;
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{Function, Value};
+
+pub use range::Interval;
+
+/// A pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pass {
+    /// Bounds checks that cannot fail are left out.
+    Checks,
+}
+
+impl Pass {
+    /// All of them, in their order.
+    pub const ALL: [Self; 1] = [Self::Checks];
+
+    /// What leaves it out on the command line: `no-` and its name.
+    #[must_use]
+    pub const fn switch(self) -> &'static str {
+        match self {
+            Self::Checks => "no-checks",
+        }
+    }
+
+    /// The pass that this leaves out.
+    #[must_use]
+    pub fn by_switch(switch: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|pass| pass.switch() == switch)
+    }
+}
+
+/// Runs all passes but those in `without`. `known` says what loads may give.
+pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
+    let runs = |pass| !without.contains(&pass);
+    if runs(Pass::Checks) {
+        checks::run(func, known);
+    }
+}

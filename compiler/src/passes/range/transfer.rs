@@ -1,0 +1,84 @@
+//! The interval of an instruction's result from those of its operands.
+
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
+
+use super::interval::Interval;
+
+/// Bits of `value`, if it is an integer of at most 64.
+pub fn bits(func: &Function, value: Value) -> Option<u32> {
+    let ty = func.dfg.value_type(value);
+    (ty.is_int() && ty.bits() <= 64).then(|| ty.bits())
+}
+
+/// The number that `value` is, if an instruction makes it of an immediate.
+pub fn constant(func: &Function, value: Value) -> Option<Interval> {
+    let value = func.dfg.resolve_aliases(value);
+    let inst = func.dfg.value_def(value).inst()?;
+    match func.dfg.insts[inst] {
+        InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => {
+            Some(Interval::constant(bits(func, value)?, imm.bits() as u64))
+        }
+        _ => None,
+    }
+}
+
+/// What the only result of `inst` may be, where `of` tells it of operands. None if it is no integer of at most 64
+/// bits, or not known how it comes about.
+pub fn result(func: &Function, inst: Inst, of: &mut dyn FnMut(Value) -> Interval) -> Option<Interval> {
+    use Opcode::*;
+    let [value] = *func.dfg.inst_results(inst) else { return None };
+    let bits = bits(func, value)?;
+    let args = func.dfg.inst_args(inst);
+    let opcode = func.dfg.insts[inst].opcode();
+    Some(match (opcode, args) {
+        (Iconst, _) => constant(func, value)?,
+        (Iadd, [a, b]) => of(*a).add(&of(*b)),
+        (Isub, [a, b]) => of(*a).sub(&of(*b)),
+        (Imul, [a, b]) => of(*a).mul(&of(*b)),
+        (Band, [a, b]) => of(*a).and(&of(*b)),
+        (Bor, [a, b]) => of(*a).or(&of(*b)),
+        (Bxor, [a, b]) => of(*a).xor(&of(*b)),
+        (Ishl | Ushr | Sshr, [a, by]) => {
+            let value = of(*a);
+            // The code generator takes the amount modulo the bits.
+            match (opcode, of(*by).only().map(|n| (n % u64::from(bits)) as u32)) {
+                (Ishl, Some(by)) => value.shl(by),
+                (Ushr, Some(by)) => value.ushr(by),
+                (Sshr, Some(by)) => value.sshr(by),
+                (Ushr, None) => Interval::unsigned(bits, 0, value.max),
+                _ => return None,
+            }
+        }
+        (Uextend, [a]) => of(*a).zero_extended(bits),
+        (Sextend, [a]) => of(*a).sign_extended(bits),
+        (Ireduce, [a]) => of(*a).truncated(bits),
+        (Select | SelectSpectreGuard, [_, a, b]) => of(*a).join(&of(*b)),
+        (Umin, [a, b]) => {
+            let (a, b) = (of(*a), of(*b));
+            Interval::unsigned(bits, a.min.min(b.min), a.max.min(b.max))
+        }
+        (Urem, [a, b]) => {
+            let (a, most) = (of(*a), of(*b).max.checked_sub(1)?);
+            Interval::unsigned(bits, 0, a.max.min(most))
+        }
+        (Udiv, [a, b]) => {
+            let least = of(*b).min.max(1);
+            Interval::unsigned(bits, 0, of(*a).max / least)
+        }
+        (Popcnt | Clz | Ctz, [_]) => Interval::unsigned(bits, 0, bits.into()),
+        (Icmp, [a, b]) => {
+            let InstructionData::IntCompare { cond, .. } = func.dfg.insts[inst] else { return None };
+            match of(*a).compare(cond, &of(*b)) {
+                Some(is) => Interval::constant(bits, is.into()),
+                None => Interval::unsigned(bits, 0, 1),
+            }
+        }
+        (Uload8, _) => Interval::unsigned(bits, 0, u8::MAX.into()),
+        (Uload16, _) => Interval::unsigned(bits, 0, u16::MAX.into()),
+        (Uload32, _) => Interval::unsigned(bits, 0, u32::MAX.into()),
+        (Sload8, _) => Interval::signed(bits, i8::MIN.into(), i8::MAX.into()),
+        (Sload16, _) => Interval::signed(bits, i16::MIN.into(), i16::MAX.into()),
+        (Sload32, _) => Interval::signed(bits, i32::MIN.into(), i32::MAX.into()),
+        _ => return None,
+    })
+}

@@ -141,6 +141,7 @@ pub fn compile(
             let what = "too large for the code generator".to_owned();
             CompileError::FunctionTooLarge { place: place(module, symbol), what }
         }
+        CodegenError::Verifier(errors) => internal(&errors),
         other => internal(&other),
     })?;
     let buffer = &compiled.buffer;

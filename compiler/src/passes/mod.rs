@@ -1,14 +1,17 @@
 //! What is made better of a function between its translation and the code generator, one pass a file.
 //!
 //! ```text
-//! translate ── checks ──▶ code generator's own optimiser
-//!                 └── range: what values may be
+//! translate ── checks ── sums ── swaps ── exits ──▶ code generator's own optimiser
+//!                 └── range ─┘ what values may be
 //! ```
 //! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
 //! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
 
 mod checks;
+mod exits;
 mod range;
+mod sums;
+mod swaps;
 
 use std::collections::HashMap;
 
@@ -21,17 +24,26 @@ pub use range::Interval;
 pub enum Pass {
     /// Bounds checks that cannot fail are left out.
     Checks,
+    /// Addresses are added up in 64 bits.
+    Sums,
+    /// Constants are swapped instead of what is compared with them.
+    Swaps,
+    /// Constant results have a block of their own.
+    Exits,
 }
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 1] = [Self::Checks];
+    pub const ALL: [Self; 4] = [Self::Checks, Self::Sums, Self::Swaps, Self::Exits];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
     pub const fn switch(self) -> &'static str {
         match self {
             Self::Checks => "no-checks",
+            Self::Sums => "no-sums",
+            Self::Swaps => "no-swaps",
+            Self::Exits => "no-exits",
         }
     }
 
@@ -47,5 +59,14 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pas
     let runs = |pass| !without.contains(&pass);
     if runs(Pass::Checks) {
         checks::run(func, known);
+    }
+    if runs(Pass::Sums) {
+        sums::run(func, known);
+    }
+    if runs(Pass::Swaps) {
+        swaps::run(func);
+    }
+    if runs(Pass::Exits) {
+        exits::run(func);
     }
 }

@@ -16,3 +16,4 @@ mod transfer;
 pub use interval::Interval;
 pub use scope::Scope;
 pub use solve::Solver;
+pub use transfer::constant;

@@ -1,8 +1,8 @@
 //! Intervals of a whole function: down the dominator tree, again and again until loops say nothing new.
 //!
 //! Values that come into a loop's header are first taken for what they are before the loop; each walk adds what they
-//! are behind a turn, and from the third on ends that still move are moved on to the next constant that the function
-//! compares with. What no walk changes any more holds for every turn.
+//! are behind a turn. Ends that still move after a few are moved on to the next constant that the function compares
+//! with, and in the end as far as they can be. What no walk changes any more holds for every turn.
 //!
 //! A counter that goes up by one until it is equal to a limit stays below it if it starts there, whatever the limit
 //! is: `Counter`.
@@ -25,12 +25,14 @@ use super::{
     transfer::{bits, constant},
 };
 
-/// Walks before ends that still move are moved far.
-const PATIENCE: usize = 2;
+/// Moves of a parameter's ends before they are moved on to constants.
+const SMALL_MOVES: u32 = 2;
+/// Moves before they are moved as far as they can be.
+const MOVES: u32 = 6;
 /// Walks before whatever comes into a header may be anything.
-const MOST_WALKS: usize = 8;
+const MOST_WALKS: usize = 20;
 /// Walks before nothing is said at all, which no function is known to need.
-const ALL_WALKS: usize = 16;
+const ALL_WALKS: usize = 24;
 
 /// A parameter of a loop's header that every turn raises by one.
 struct Counter {
@@ -192,6 +194,7 @@ impl<'f> Solver<'f> {
     /// whatever dominates comes first.
     pub fn solve(&self, known: &HashMap<Value, Interval>, branches: bool, visit: &mut dyn FnMut(&mut Scope<'_>, Inst)) {
         let mut headers = Incoming::new();
+        let mut moves: HashMap<Value, u32> = HashMap::new();
         for walk in 0.. {
             if walk == ALL_WALKS {
                 return;
@@ -216,7 +219,13 @@ impl<'f> Solver<'f> {
                 }
                 stable = false;
                 let joined = before.join(&now);
-                let next = if walk < PATIENCE { joined } else { joined.widened(&before, &self.stops) };
+                let moved = moves.entry(param).or_default();
+                *moved += 1;
+                let next = match *moved {
+                    ..=SMALL_MOVES => joined,
+                    ..=MOVES => joined.widened(&before, &self.stops),
+                    _ => joined.widened(&before, &[]),
+                };
                 headers.insert(param, next);
             }
             if stable {

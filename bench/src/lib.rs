@@ -4,6 +4,7 @@
 //! workloads/NAME.c ── toolchain.rs ──▶ shared objects, wasm, eBPF ── systems/ ──▶ code that can be called
 //! seed ── trace.rs ──▶ 2,048 packets of one size ──────────────────────┘
 //! measure.rs: place the packets, compare what all make of them, then rounds, system by system
+//! instructions.rs: the same without rounds, counted in valgrind
 //! results.rs ──▶ report.rs (tables), chart.rs (SVG), JSON
 //! ```
 //!
@@ -15,6 +16,7 @@
 #![deny(unsafe_code)]
 
 pub mod chart;
+pub mod instructions;
 pub mod machine;
 pub mod measure;
 pub mod report;

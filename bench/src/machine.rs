@@ -1,11 +1,11 @@
 //! The machine that was measured, as it is told beside the figures.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::toolchain::{Toolchain, version};
 
 /// What a figure depends on besides the code.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
     /// Model of the processor.
     pub cpu: String,

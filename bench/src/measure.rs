@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use sha2::{Digest, Sha256};
 
+use crate::instructions;
 use crate::machine::Machine;
-use crate::results::{Code, LeftOut, Results, Row, Sample, means};
-use crate::systems::{self, Kind, System};
+use crate::results::{Code, LeftOut, Results, Row, Sample, Unit, means};
+use crate::systems::{self, Kind, System, sha256};
 use crate::toolchain::Toolchain;
 use crate::trace::Trace;
 use crate::workload::Workload;
@@ -34,6 +34,8 @@ pub struct Plan {
     pub seed: u64,
     /// The `wasmkc` whose objects must be those that are measured.
     pub command: Option<PathBuf>,
+    /// This runs in valgrind, which counts the calls of [`crate::instructions`].
+    pub counted: bool,
 }
 
 type Running = Vec<(Kind, Box<dyn System>)>;
@@ -41,11 +43,13 @@ type Running = Vec<(Kind, Box<dyn System>)>;
 /// Measures.
 ///
 /// # Errors
-/// If a system cannot be built, but for eBPF, which the machine may not allow, or if two do not agree.
+/// If a system cannot be built, but for those that the machine may not allow, or if two do not agree.
 pub fn run(plan: &Plan) -> Result<Results> {
-    let toolchain = Toolchain::new()?;
+    // without rounds nobody asks for times
+    let toolchain = Toolchain::new(if plan.rounds > 0 { 3 } else { 1 })?;
     let mut results = Results {
         machine: Machine::here(&toolchain),
+        unit: Unit::Nanoseconds,
         seed: plan.seed,
         packets: plan.packets,
         systems: plan.systems.clone(),
@@ -76,6 +80,11 @@ pub fn run(plan: &Plan) -> Result<Results> {
 fn build(plan: &Plan, workload: &Workload, toolchain: &Toolchain, results: &mut Results) -> Result<Running> {
     let mut running = Vec::new();
     for kind in &plan.systems {
+        if let Some(reason) = kind.missing_here() {
+            let reason = reason.to_owned();
+            results.left_out.push(LeftOut { workload: workload.name.to_owned(), system: *kind, reason });
+            continue;
+        }
         match systems::build(*kind, workload, toolchain, plan.command.as_deref()) {
             Ok(system) => {
                 let built = system.built().clone();
@@ -104,11 +113,11 @@ fn measure(plan: &Plan, workload: &Workload, trace: &Trace, running: &mut Runnin
     let mut first: Option<(Kind, Made)> = None;
     let mut pass = Vec::new();
     for (kind, system) in running.iter_mut() {
-        system.place(trace)?;
+        system.place(trace).with_context(|| kind.name())?;
         // the second pass over packets that are changed already must do the same, and is warm
         let cold = system.run(1).with_context(|| kind.name())?;
         let warm = system.run(1).with_context(|| kind.name())?;
-        let packets = Sha256::digest(system.trace()?).iter().map(|byte| format!("{byte:02x}")).collect();
+        let packets = sha256(&system.trace().with_context(|| kind.name())?);
         let made = Made { verdicts: cold.digest, packets };
         if warm.digest != cold.digest {
             bail!("{}: a second pass gives other verdicts", kind.name());
@@ -118,6 +127,11 @@ fn measure(plan: &Plan, workload: &Workload, trace: &Trace, running: &mut Runnin
             bail!("{} and {} do not do the same work: {agreed:?}, {made:?}", other.name(), kind.name());
         }
         pass.push(warm.time);
+    }
+    if plan.counted {
+        for (kind, system) in running.iter_mut() {
+            instructions::call(&mut **system, trace).with_context(|| kind.name())?;
+        }
     }
     let (_, made) = first.with_context(|| format!("{}: no system is left", workload.name))?;
     let mut rounds: BTreeMap<Kind, Vec<f64>> = BTreeMap::new();
@@ -160,12 +174,13 @@ mod tests {
             packets: 64,
             seed: 1,
             command: None,
+            counted: false,
         }
     }
 
     /// What `measure` says of the first workload as clang has it and the second as gcc has it.
     fn side_by_side(first: &str, second: &str, size: usize) -> Result<Row> {
-        let toolchain = Toolchain::new()?;
+        let toolchain = Toolchain::new(1)?;
         let of = |name: &str, kind| systems::build(kind, by_name(name).context("a name")?, &toolchain, None);
         let mut running = vec![(Kind::Clang, of(first, Kind::Clang)?), (Kind::Gcc, of(second, Kind::Gcc)?)];
         let workload = by_name(first).context("a name")?;
@@ -187,7 +202,7 @@ mod tests {
         // build --author trusted --output OBJECT WASM
         std::fs::write(&command, "#!/bin/sh\necho other >\"$5\"\n").expect("written");
         std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).expect("set");
-        let toolchain = Toolchain::new().expect("compilers");
+        let toolchain = Toolchain::new(1).expect("compilers");
         let empty = by_name("empty").expect("a name");
         let error = systems::build(Kind::Wasmkc, empty, &toolchain, Some(&command)).err().expect("another object");
         assert!(error.to_string().contains("makes another object than what would be measured"), "{error:#}");

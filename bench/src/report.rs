@@ -3,7 +3,7 @@
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
-use crate::results::{Results, Row, Sample};
+use crate::results::{LeftOut, Mean, Results, Row, Sample, Unit};
 use crate::systems::Kind;
 
 /// How tables are drawn.
@@ -43,15 +43,29 @@ fn figures(results: &Results, style: Style, of: impl Fn(&Row, &Sample) -> String
     table(style, header(&["workload", "bytes"], &results.systems), 1, rows)
 }
 
+/// A mean's name, and which it is.
+type Column = (&'static str, fn(&Mean) -> Option<f64>);
+
 fn means(results: &Results, style: Style) -> Table {
     let cell = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+    let columns: &[Column] = match results.unit {
+        Unit::Nanoseconds => &[
+            ("to clang", |mean| mean.to_clang),
+            ("of minima", |mean| mean.to_clang_minimum),
+            ("beyond empty", |mean| mean.to_clang_beyond_empty),
+            ("to eBPF", |mean| mean.to_ebpf),
+            ("of minima", |mean| mean.to_ebpf_minimum),
+        ],
+        Unit::Instructions => {
+            &[("to clang", |mean| mean.to_clang), ("beyond empty", |mean| mean.to_clang_beyond_empty)]
+        }
+    };
     let rows = results.means.iter().map(|mean| {
-        let clang = [mean.to_clang, mean.to_clang_minimum, mean.to_clang_beyond_empty];
-        let values = clang.into_iter().chain([mean.to_ebpf, mean.to_ebpf_minimum]).map(cell);
+        let values = columns.iter().map(|(_, value)| cell(value(mean)));
         [mean.system.name()].into_iter().chain(values).collect()
     });
-    let header = ["system", "to clang", "of minima", "beyond empty", "to eBPF", "of minima"].map(str::to_owned);
-    table(style, header.into(), 1, rows)
+    let header = ["system"].into_iter().chain(columns.iter().map(|(name, _)| *name)).map(str::to_owned);
+    table(style, header.collect(), 1, rows)
 }
 
 fn code(results: &Results, style: Style) -> Table {
@@ -94,11 +108,22 @@ pub fn text(results: &Results, style: Style) -> String {
         let of = figures(results, style, |row, sample| {
             row.systems.get(&Kind::Clang).map_or_else(|| "-".to_owned(), |clang| number(sample.median / clang.median))
         });
-        part("Ratios of medians to clang:", &of);
-        part("Nanoseconds a packet, median:", &figures(results, style, |_, sample| number(sample.median)));
-        part("Nanoseconds a packet, minimum:", &figures(results, style, |_, sample| number(sample.minimum)));
+        let median = figures(results, style, |_, sample| number(sample.median));
+        match results.unit {
+            Unit::Nanoseconds => {
+                part("Ratios of medians to clang:", &of);
+                part("Nanoseconds a packet, median:", &median);
+                part("Nanoseconds a packet, minimum:", &figures(results, style, |_, sample| number(sample.minimum)));
+            }
+            Unit::Instructions => {
+                part("Ratios to clang:", &of);
+                part("Instructions a packet:", &median);
+            }
+        }
     }
-    part("Bytes of code / milliseconds to compile it:", &code(results, style));
+    if !results.code.is_empty() {
+        part("Bytes of code / milliseconds to compile it:", &code(results, style));
+    }
     let mut lines = vec![String::new()];
     let objects = results.code.iter().filter(|code| matches!(code.system, Kind::Wasmkc | Kind::WasmkcMasked));
     lines.extend(objects.filter_map(|code| {
@@ -107,9 +132,13 @@ pub fn text(results: &Results, style: Style) -> String {
     lines.extend(results.rows.iter().map(|row| {
         format!("same work {} {}: verdicts {}, packets {:.16}", row.workload, row.size, row.verdicts, row.packets)
     }));
-    lines.extend(
-        results.left_out.iter().map(|out| format!("left out: {} {}: {}", out.workload, out.system.name(), out.reason)),
-    );
+    let alike = |a: &LeftOut, b: &LeftOut| (a.system, &a.reason) == (b.system, &b.reason);
+    let mut left_out: Vec<&LeftOut> = results.left_out.iter().collect();
+    left_out.sort_by_key(|out| (out.system, &out.reason));
+    lines.extend(left_out.chunk_by(|a, b| alike(a, b)).map(|outs| {
+        let names: Vec<&str> = outs.iter().map(|out| out.workload.as_str()).collect();
+        format!("left out: {} in {}: {}", outs[0].system.name(), names.join(", "), outs[0].reason)
+    }));
     text.push_str(&lines.join("\n"));
     text.push('\n');
     text

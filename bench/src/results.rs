@@ -2,13 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::systems::{Built, Kind};
 
-/// Nanoseconds a packet, one number a round.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// What the figures are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Nanoseconds a packet.
+    Nanoseconds,
+    /// Instructions a packet, counted once.
+    Instructions,
+}
+
+/// What a packet takes, one number a round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// In the order of the rounds.
     pub rounds: Vec<f64>,
@@ -35,7 +45,7 @@ impl Sample {
 }
 
 /// One workload with packets of one size.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The workload's name.
     pub workload: String,
@@ -50,7 +60,7 @@ pub struct Row {
 }
 
 /// A workload's code in one system.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Code {
     /// The workload's name.
     pub workload: String,
@@ -62,7 +72,7 @@ pub struct Code {
 }
 
 /// What could not be measured.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LeftOut {
     /// The workload's name.
     pub workload: String,
@@ -73,10 +83,12 @@ pub struct LeftOut {
 }
 
 /// All of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Results {
     /// Where.
     pub machine: Machine,
+    /// What the figures are.
+    pub unit: Unit,
     /// What the packets were made of.
     pub seed: u64,
     /// Packets of a trace.
@@ -94,7 +106,7 @@ pub struct Results {
 }
 
 /// Geometric means over the rows of a system, but for `empty`; of rows that both systems have.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
     /// The system.
     pub system: Kind,

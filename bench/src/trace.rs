@@ -43,6 +43,12 @@ impl Trace {
         Self { bytes, count, stride, start: FRONT - workload.room, len: size + workload.room }
     }
 
+    /// The same of which nothing is judged.
+    #[must_use]
+    pub fn without_packets(&self) -> Self {
+        Self { bytes: Vec::new(), count: 0, ..*self }
+    }
+
     /// What the loop inside a target takes: count, stride, start, length.
     #[must_use]
     pub fn arguments(&self) -> [u32; 4] {

@@ -47,7 +47,7 @@ macro_rules! workload {
 }
 
 /// All of them.
-pub const ALL: [Workload; 9] = [
+pub static ALL: [Workload; 9] = [
     workload!("empty", 0, Letters, "passes every packet: the way in and out"),
     workload!("rules", 0, Letters, "rules of layers 3 and 4"),
     workload!("blocklist", 0, Letters, "a hash table of 100,000 addresses"),
@@ -62,6 +62,5 @@ pub const ALL: [Workload; 9] = [
 /// The workload of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Workload> {
-    static WORKLOADS: [Workload; 9] = ALL;
-    WORKLOADS.iter().find(|workload| workload.name == name)
+    ALL.iter().find(|workload| workload.name == name)
 }

@@ -9,17 +9,20 @@ mod wasmtime;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use nix::time::{ClockId, clock_gettime};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wasmkc_compiler::Target;
+use wasmkc_host::MACHINE;
 
 use crate::toolchain::{Form, Toolchain};
 use crate::trace::Trace;
 use crate::workload::Workload;
 
 /// A system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// clang -O2
@@ -52,17 +55,25 @@ impl Kind {
     pub fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
+
+    /// Why no build of this program for this machine has it.
+    #[must_use]
+    pub fn missing_here(self) -> Option<&'static str> {
+        let native = matches!(self, Self::Wasmkc | Self::WasmkcMasked | Self::WasmkcMemory);
+        (native && Target::by_machine(MACHINE).is_none()).then_some("wasmkc has no native code for this machine")
+    }
 }
 
 /// What is known of a system's code for one workload.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Built {
     /// Bytes of machine code, or of bytecode; none where a system does not say.
     pub code_bytes: Option<usize>,
-    /// Milliseconds from what is shipped (C source of native code, wasm, eBPF object) to code that runs.
+    /// Milliseconds from what is shipped (C source of native code, wasm, eBPF object) to code that runs, the least of
+    /// the tries.
     pub compile_ms: f64,
     /// SHA-256 of the object that runs, of those that have one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
@@ -86,11 +97,25 @@ pub trait System {
     /// If it does not fit.
     fn place(&mut self, trace: &Trace) -> Result<()>;
 
-    /// Judges every packet of the trace, `passes` times.
+    /// Judges every packet of the trace once; the digest of all verdicts.
+    ///
+    /// # Errors
+    /// If the code traps.
+    fn pass(&mut self) -> Result<u64>;
+
+    /// The same `passes` times, timed.
     ///
     /// # Errors
     /// If the code traps, or two passes differ.
-    fn run(&mut self, passes: u32) -> Result<Passes>;
+    fn run(&mut self, passes: u32) -> Result<Passes> {
+        let mut digests = None;
+        let begin = Stopwatch::start()?;
+        for _ in 0..passes {
+            let digest = self.pass()?;
+            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
+        }
+        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+    }
 
     /// The trace as the code has left it.
     ///
@@ -122,6 +147,11 @@ impl Stopwatch {
     fn elapsed(self) -> Result<Duration> {
         Ok(Self::now()?.saturating_sub(self.0))
     }
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn milliseconds(time: Duration) -> f64 {

@@ -1,12 +1,10 @@
 //! wasmi, an interpreter.
 #![forbid(unsafe_code)]
 
-use std::time::Instant;
-
 use anyhow::{Context, Result, ensure};
 use wasmi::{CompilationMode, Config, Engine, Linker, Memory, Module, Store, TypedFunc};
 
-use super::{Built, Passes, Stopwatch, System, milliseconds};
+use super::{Built, System, milliseconds};
 use crate::toolchain::{Form, Toolchain};
 use crate::trace::{BYTES, Trace};
 use crate::workload::Workload;
@@ -30,9 +28,7 @@ impl Wasmi {
         let mut config = Config::default();
         config.compilation_mode(CompilationMode::Eager);
         let engine = Engine::new(&config);
-        let start = Instant::now();
-        let module = Module::new(&engine, &wasm)?;
-        let time = start.elapsed();
+        let (module, time) = toolchain.timed(|| Module::new(&engine, &wasm))?;
         let mut store = Store::new(&engine, ());
         let instance = Linker::new(&engine).instantiate_and_start(&mut store, &module)?;
         instance.get_typed_func::<(), ()>(&store, "init")?.call(&mut store, ())?;
@@ -57,15 +53,8 @@ impl System for Wasmi {
         Ok(())
     }
 
-    fn run(&mut self, passes: u32) -> Result<Passes> {
-        let arguments: (u32, u32, u32, u32) = self.arguments.into();
-        let mut digests = None;
-        let begin = Stopwatch::start()?;
-        for _ in 0..passes {
-            let digest = self.run.call(&mut self.store, arguments)?;
-            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
-        }
-        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+    fn pass(&mut self) -> Result<u64> {
+        Ok(self.run.call(&mut self.store, self.arguments.into())?)
     }
 
     fn trace(&mut self) -> Result<Vec<u8>> {

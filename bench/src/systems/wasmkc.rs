@@ -3,16 +3,14 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
-use object::{Object, ObjectSection};
-use sha2::{Digest, Sha256};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use object::{Object as _, ObjectSection};
 use wasmkc_abi::limits::STACK_XDP;
-use wasmkc_compiler::{Options, Target, compile, compile_all};
+use wasmkc_compiler::{Object, Options, Target, compile, compile_all};
 use wasmkc_host::{Grant, Instance, MACHINE, Program};
 
-use super::{Built, FNV_START, Passes, Stopwatch, System, fnv, milliseconds};
+use super::{Built, FNV_START, System, fnv, milliseconds, sha256};
 use crate::toolchain::{Compiled, Form, Toolchain};
 use crate::trace::{BYTES, Trace};
 use crate::workload::Workload;
@@ -28,8 +26,16 @@ pub enum As {
     Portable,
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+/// What wasmkc makes native code for, here.
+fn native() -> Result<Target> {
+    Target::by_machine(MACHINE).context("wasmkc has no native code for this machine")
+}
+
+/// Compiles for one machine, and loads `image`, or what was compiled.
+fn load(wasm: &[u8], options: &Options, image: Option<&[u8]>) -> Result<(Object, Program)> {
+    let object = compile(wasm, options)?;
+    let program = Program::load_compiled_here(image.unwrap_or(&object.bytes)).map_err(|e| anyhow!("{e}"))?;
+    Ok((object, program))
 }
 
 /// The object of `wasm` for all targets, which must be what the command makes, and the part of it for `target`.
@@ -66,25 +72,19 @@ impl Shipped {
         let options = Options {
             author_trusted: way != As::Masked,
             name: workload.name.to_owned(),
-            target: Target::by_machine(MACHINE).filter(|_| way != As::Portable).unwrap_or(Target::Portable),
+            target: if way == As::Portable { Target::Portable } else { native()? },
             ..Options::default()
         };
         let shipped = object(&wasm, &options, command)?;
         let bytes = wasm.bytes()?;
-        let start = Instant::now();
-        let alone = compile(&bytes, &options)?;
-        let time = start.elapsed();
-        let program = if way == As::Portable {
+        // of the whole object the loader takes what is native
+        let whole = (way != As::Portable).then_some(&*shipped);
+        let ((alone, program), time) = toolchain.timed(|| load(&bytes, &options, whole))?;
+        if way == As::Portable {
             let file = object::File::parse(&*shipped)?;
-            // on a machine without native code it is the outer object
-            let inner = file.section_by_name(".wkc.target.portable").map(|section| section.data()).transpose()?;
-            ensure!(inner.unwrap_or(&shipped) == alone.bytes, "the portable code of the object is another one");
-            Program::load_compiled_here(&alone.bytes)
-        } else {
-            ensure!(Target::by_machine(MACHINE).is_some(), "wasmkc has no native code for this machine");
-            Program::load_compiled_here(&shipped)
-        };
-        let program = program.map_err(|e| anyhow::anyhow!("{e}"))?;
+            let inner = file.section_by_name(".wkc.target.portable").context("the object has no portable code")?;
+            ensure!(inner.data()? == alone.bytes, "the portable code of the object is another one");
+        }
         let built = Built {
             code_bytes: Some(alone.report.text_bytes as usize),
             compile_ms: milliseconds(time),
@@ -104,17 +104,12 @@ impl System for Shipped {
         Ok(())
     }
 
-    fn run(&mut self, passes: u32) -> Result<Passes> {
+    fn pass(&mut self) -> Result<u64> {
         let trace = self.trace.as_mut().context("no trace")?;
-        let mut digests = None;
-        let begin = Stopwatch::start()?;
-        for _ in 0..passes {
-            let mut digest = FNV_START;
-            let judged = self.instance.judge_each(trace.packets(), |verdict| digest = fnv(digest, verdict));
-            judged.map_err(|trap| anyhow::anyhow!("{trap}"))?;
-            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
-        }
-        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+        let mut digest = FNV_START;
+        let judged = self.instance.judge_each(trace.packets(), |verdict| digest = fnv(digest, verdict));
+        judged.map_err(|trap| anyhow!("{trap}"))?;
+        Ok(digest)
     }
 
     fn trace(&mut self) -> Result<Vec<u8>> {
@@ -139,11 +134,9 @@ impl InMemory {
     /// Compiles, loads, fills the tables.
     pub fn new(workload: &Workload, toolchain: &Toolchain) -> Result<Self> {
         let wasm = toolchain.compile(workload, Form::Memory)?.bytes()?;
-        let options = Options { author_trusted: true, name: workload.name.to_owned(), ..Options::default() };
-        let start = Instant::now();
-        let object = compile(&wasm, &options)?;
-        let time = start.elapsed();
-        let program = Program::load_compiled_here(&object.bytes).map_err(|e| anyhow::anyhow!("{e}"))?;
+        let name = workload.name.to_owned();
+        let options = Options { author_trusted: true, name, target: native()?, ..Options::default() };
+        let ((object, program), time) = toolchain.timed(|| load(&wasm, &options, None))?;
         let built = Built {
             code_bytes: Some(object.report.text_bytes as usize),
             compile_ms: milliseconds(time),
@@ -170,16 +163,9 @@ impl System for InMemory {
         Ok(())
     }
 
-    fn run(&mut self, passes: u32) -> Result<Passes> {
-        let arguments = self.arguments.map(u64::from);
-        let mut digests = None;
-        let begin = Stopwatch::start()?;
-        for _ in 0..passes {
-            let called = self.instance.call("run", &arguments, GRANT)?;
-            let digest = called.results.first().copied().context("no result")?;
-            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
-        }
-        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+    fn pass(&mut self) -> Result<u64> {
+        let called = self.instance.call("run", &self.arguments.map(u64::from), GRANT)?;
+        called.results.first().copied().context("no result")
     }
 
     fn trace(&mut self) -> Result<Vec<u8>> {

@@ -1,12 +1,10 @@
 //! wasmtime, with guard pages, or with explicit checks and fuel.
 #![forbid(unsafe_code)]
 
-use std::time::Instant;
-
 use anyhow::{Context, Result, anyhow, ensure};
 use wasmtime::{Config, Engine, Instance, Memory, Module, Store, TypedFunc};
 
-use super::{Built, Passes, Stopwatch, System, milliseconds};
+use super::{Built, System, milliseconds};
 use crate::toolchain::{Form, Toolchain};
 use crate::trace::{BYTES, Trace};
 use crate::workload::Workload;
@@ -45,14 +43,12 @@ impl Wasmtime {
     /// Compiles, instantiates, fills the tables.
     pub fn new(workload: &Workload, toolchain: &Toolchain, fuel: bool) -> Result<Self> {
         let wasm = toolchain.compile(workload, Form::Memory)?.bytes()?;
-        Self::of(&wasm, fuel).map_err(told)
+        Self::of(&wasm, toolchain, fuel).map_err(told)
     }
 
-    fn of(wasm: &[u8], fuel: bool) -> wasmtime::Result<Self> {
+    fn of(wasm: &[u8], toolchain: &Toolchain, fuel: bool) -> wasmtime::Result<Self> {
         let engine = Engine::new(&config(fuel))?;
-        let start = Instant::now();
-        let module = Module::new(&engine, wasm)?;
-        let time = start.elapsed();
+        let (module, time) = toolchain.timed(|| Module::new(&engine, wasm))?;
         let mut store = Store::new(&engine, ());
         if fuel {
             store.set_fuel(u64::MAX)?;
@@ -82,18 +78,11 @@ impl System for Wasmtime {
         Ok(())
     }
 
-    fn run(&mut self, passes: u32) -> Result<Passes> {
-        let arguments: (u32, u32, u32, u32) = self.arguments.into();
-        let mut digests = None;
-        let begin = Stopwatch::start()?;
-        for _ in 0..passes {
-            if self.fuel {
-                self.store.set_fuel(u64::MAX).map_err(told)?;
-            }
-            let digest = self.run.call(&mut self.store, arguments).map_err(told)?;
-            ensure!(*digests.get_or_insert(digest) == digest, "two passes differ");
+    fn pass(&mut self) -> Result<u64> {
+        if self.fuel {
+            self.store.set_fuel(u64::MAX).map_err(told)?;
         }
-        Ok(Passes { time: begin.elapsed()?, digest: digests.unwrap_or_default() })
+        self.run.call(&mut self.store, self.arguments.into()).map_err(told)
     }
 
     fn trace(&mut self) -> Result<Vec<u8>> {

@@ -21,13 +21,16 @@ use super::range::constant;
 /// Blocks gone past on one way: chains of more are rare, and a circle has no end.
 const MOST_PAST: usize = 32;
 
-/// A result: the constants and their types.
-type Results = Vec<(Type, i64)>;
+/// Most instructions that are copied: stores of what callers look for in memory, and the return.
+const MOST_COPIED: usize = 4;
+
+/// Which parameters of a block are constant, and which number.
+type Constants = Vec<Option<i64>>;
 
 /// Sends each way of `func` as far as nothing is done on it.
 pub fn run(func: &mut Function) {
     let blocks: Vec<Block> = func.layout.blocks().collect();
-    let mut exits: HashMap<Results, Block> = HashMap::new();
+    let mut exits: HashMap<(Block, Constants), Block> = HashMap::new();
     let needed = needed(func);
     for block in blocks {
         let Some(last) = func.layout.last_inst(block) else { continue };
@@ -39,7 +42,11 @@ pub fn run(func: &mut Function) {
             let call = destinations(func, last)[position];
             let (to, args) = follow(func, call, &needed);
             let (to, args) = match returned(func, to, &args) {
-                Some(results) => (exit(func, &mut exits, results), Vec::new()),
+                Some(constants) => {
+                    let rest = args.iter().zip(&constants).filter(|(_, number)| number.is_none());
+                    let rest = rest.map(|(arg, _)| *arg).collect();
+                    (*exits.entry((to, constants.clone())).or_insert_with(|| exit(func, to, &constants)), rest)
+                }
                 None => (to, args),
             };
             let new = BlockCall::new(to, args.into_iter().map(BlockArg::from), &mut func.dfg.value_lists);
@@ -98,31 +105,47 @@ fn only_instruction(func: &Function, block: Block) -> Option<Inst> {
     func.layout.first_inst(block).filter(|first| func.layout.last_inst(block) == Some(*first))
 }
 
-/// What whoever comes to `block` with `args` returns, if that is all that happens and all of it is constant.
-fn returned(func: &Function, block: Block, args: &[Value]) -> Option<Results> {
-    let inst = only_instruction(func, block)?;
-    if func.dfg.insts[inst].opcode() != Opcode::Return {
+/// If whoever comes to `block` with `args` does little but return constants: those of `args` that are constant.
+fn returned(func: &Function, block: Block, args: &[Value]) -> Option<Constants> {
+    let insts: Vec<Inst> = func.layout.block_insts(block).take(MOST_COPIED + 1).collect();
+    let (last, before) = insts.split_last()?;
+    let stores = before.iter().all(|inst| func.dfg.insts[*inst].opcode() == Opcode::Store);
+    if func.dfg.insts[*last].opcode() != Opcode::Return || !stores {
         return None;
     }
     let brought = brought(func, block, args);
-    let result = |value: &Value| {
-        let value = brought(*value);
-        Some((func.dfg.value_type(value), constant(func, value)?.min as i64))
-    };
-    func.dfg.inst_args(inst).iter().map(result).collect::<Option<Results>>().filter(|results| !results.is_empty())
+    let mut results = func.dfg.inst_args(*last).iter();
+    let constants: Constants = args.iter().map(|arg| constant(func, *arg).map(|c| c.min as i64)).collect();
+    let some = constants.iter().any(Option::is_some);
+    (some && results.all(|value| constant(func, brought(*value)).is_some())).then_some(constants)
 }
 
-/// The block that returns `results`.
-fn exit(func: &mut Function, exits: &mut HashMap<Results, Block>, results: Results) -> Block {
-    if let Some(block) = exits.get(&results) {
-        return *block;
+/// The copy of `block` for these constants; what else comes in are its parameters.
+fn exit(func: &mut Function, block: Block, constants: &Constants) -> Block {
+    let copy = func.dfg.make_block();
+    func.layout.append_block(copy);
+    func.layout.set_cold(copy);
+    let params = func.dfg.block_params(block).to_vec();
+    let mut cursor = FuncCursor::new(func).at_bottom(copy).with_srcloc(SourceLoc::default());
+    let mut values: HashMap<Value, Value> = HashMap::new();
+    for (param, number) in params.into_iter().zip(constants) {
+        let ty = cursor.func.dfg.value_type(param);
+        let value = match number {
+            Some(number) => cursor.ins().iconst(ty, *number),
+            None => cursor.func.dfg.append_block_param(copy, ty),
+        };
+        values.insert(param, value);
     }
-    let block = func.dfg.make_block();
-    func.layout.append_block(block);
-    func.layout.set_cold(block);
-    let mut cursor = FuncCursor::new(func).at_bottom(block).with_srcloc(SourceLoc::default());
-    let values: Vec<Value> = results.iter().map(|(ty, number)| cursor.ins().iconst(*ty, *number)).collect();
-    cursor.ins().return_(&values);
-    exits.insert(results, block);
-    block
+    for inst in cursor.func.layout.block_insts(block).collect::<Vec<_>>() {
+        let new = cursor.func.dfg.clone_inst(inst);
+        cursor.insert_inst(new);
+        let resolved: Vec<Value> = cursor.func.dfg.inst_values(new).collect();
+        let mapped = resolved.into_iter().map(|value| {
+            let value = cursor.func.dfg.resolve_aliases(value);
+            values.get(&value).copied().unwrap_or(value)
+        });
+        let mapped: Vec<Value> = mapped.collect();
+        cursor.func.dfg.overwrite_inst_values(new, mapped.into_iter());
+    }
+    copy
 }

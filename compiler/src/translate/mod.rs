@@ -79,6 +79,7 @@ struct Translator<'m, 'a, 'f> {
     reachable: bool,
     locals: Vec<Variable>,
     costs: fuel::Costs,
+    fuel: fuel::Kept,
     /// Loops seen so far.
     loops: usize,
     /// Values that branches and blocks have carried so far.
@@ -115,6 +116,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             reachable: true,
             locals: Vec::new(),
             costs: fuel::Costs::default(),
+            fuel: fuel::Kept::default(),
             loops: 0,
             carried: 0,
             callees: HashMap::new(),
@@ -136,6 +138,9 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         self.declare_locals(body)?;
         self.load_packet_len();
         self.check_stack();
+        if !self.costs.loops.is_empty() {
+            self.keep_fuel_in_register();
+        }
         self.charge(self.costs.entry);
         self.enter_function(ty)?;
         for item in body.get_operators_reader()?.into_iter_with_offsets() {

@@ -4,6 +4,8 @@
 //! translate ── checks ──▶ code generator's own optimiser
 //!                 └── range: what values may be
 //! ```
+//! Fuel in a register is the translation's own (`translate/fuel/register.rs`), and has its switch here.
+//!
 //! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
 //! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
 
@@ -21,17 +23,20 @@ pub use range::Interval;
 pub enum Pass {
     /// Bounds checks that cannot fail are left out.
     Checks,
+    /// Functions with loops keep their fuel in a register: `translate` does it, as it makes the charges.
+    FuelRegister,
 }
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 1] = [Self::Checks];
+    pub const ALL: [Self; 2] = [Self::Checks, Self::FuelRegister];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
     pub const fn switch(self) -> &'static str {
         match self {
             Self::Checks => "no-checks",
+            Self::FuelRegister => "no-fuel-register",
         }
     }
 

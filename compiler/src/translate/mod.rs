@@ -80,6 +80,8 @@ struct Translator<'m, 'a, 'f> {
     locals: Vec<Variable>,
     costs: fuel::Costs,
     fuel: fuel::Kept,
+    /// Whether it may be in a register.
+    fuel_register: bool,
     /// Loops seen so far.
     loops: usize,
     /// Values that branches and blocks have carried so far.
@@ -117,6 +119,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             locals: Vec::new(),
             costs: fuel::Costs::default(),
             fuel: fuel::Kept::default(),
+            fuel_register: how.fuel_register,
             loops: 0,
             carried: 0,
             callees: HashMap::new(),
@@ -138,7 +141,7 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         self.declare_locals(body)?;
         self.load_packet_len();
         self.check_stack();
-        if !self.costs.loops.is_empty() {
+        if self.fuel_register && !self.costs.loops.is_empty() {
             self.keep_fuel_in_register();
         }
         self.charge(self.costs.entry);

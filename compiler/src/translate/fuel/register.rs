@@ -12,6 +12,8 @@
 //! a loop that nothing else in it waits for. In a register it is one. A function without loops charges in memory: it
 //! charges but once or twice, and pays for the register at each call.
 //!
+//! Gain: see docs/PERFORMANCE.md; `-Z no-fuel-register` leaves it out.
+//!
 //! The audit sees through what the optimiser makes of it: it may compute what is left anew in each block that wants it,
 //! and what two charges leave from the value before both. It drops no comparison, as it knows no ranges.
 

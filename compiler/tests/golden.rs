@@ -1,12 +1,12 @@
 //! Golden tests: one idea a file in `tests/golden/*.wat`, and in the folders of other targets there, compared with the `.txt` beside it.
 //!
 //! The first lines of a file are directives: `;; stage: clif|asm|meta`, `;; author: trusted`, `;; max-pages: N`,
-//! `;; target: aarch64|portable`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
+//! `;; target: aarch64|portable`, `;; without: no-PASS`. `BLESS=1 cargo test -p wasmkc-compiler --test golden` writes what the compiler says now;
 //! read the difference before it is committed.
 
 use std::{fs, path::Path};
 
-use wasmkc_compiler::{Listing, Options, Target, compile, list};
+use wasmkc_compiler::{Listing, Options, Pass, Target, compile, list};
 
 fn directive<'a>(source: &'a str, name: &str) -> Option<&'a str> {
     let lines = source.lines().map_while(|line| line.strip_prefix(";; "));
@@ -27,6 +27,7 @@ fn run(source: &str) -> Result<String, String> {
         author_trusted: directive(source, "author") == Some("trusted"),
         max_memory_pages: directive(source, "max-pages").map(|n| n.parse().expect("number")),
         target,
+        without: directive(source, "without").map(|s| Pass::by_switch(s).expect("a pass")).into_iter().collect(),
         ..Options::default()
     };
     let text = list(&wasm, &options, stage).map_err(|e| e.to_string())?;

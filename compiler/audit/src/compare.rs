@@ -3,7 +3,7 @@
 use crate::effects::{Compare, Condition, Register, Width};
 use crate::state::{Apart, Flags, State};
 use crate::transfer::operand;
-use crate::value::{Charge, Fact, Id, Kind, Special};
+use crate::value::{Fact, Id, Kind, Special};
 
 /// What a comparison makes the flags say.
 pub fn flags(state: &State, compare: Compare) -> Flags {
@@ -17,8 +17,8 @@ pub fn flags(state: &State, compare: Compare) -> Flags {
         return Flags::Stack(depth);
     }
     let Some(with) = second.and_then(|f| f.constant()) else { return Flags::Unknown };
-    if wide && with == 0 && state.fact(of).kind == Kind::Fuel(Charge::default()) && state.pending.is_some() {
-        return Flags::Fuel;
+    if let (Kind::Fuel(_), true) = (state.fact(of).kind, wide) {
+        return Flags::Fuel { of, with: with as i64 };
     }
     Flags::Compared { of, with, wide }
 }
@@ -40,8 +40,8 @@ pub fn is(state: &State) -> Option<Kind> {
 pub enum Edge {
     /// Control may go there.
     Open,
-    /// The same, and the fuel was found not negative.
-    Paid,
+    /// The same, and so many units were paid.
+    Paid(u32),
     /// The condition contradicts what was known.
     Never,
 }
@@ -51,14 +51,14 @@ pub fn refine(state: &mut State, condition: Condition, taken: bool) -> Edge {
     use Condition as C;
     match state.flags {
         Flags::Unknown => {}
-        Flags::Fuel => {
-            let negative = match condition {
+        Flags::Fuel { of, with } => {
+            let less = match condition {
                 C::Less => Some(true),
                 C::NotLess => Some(false),
                 _ => None,
             };
-            if negative.is_some_and(|n| n != taken) {
-                return Edge::Paid;
+            if less.is_some_and(|l| l != taken) {
+                return Edge::Paid(state.pay(of, with));
             }
         }
         Flags::Stack(depth) => {

@@ -121,15 +121,17 @@ rules! {
     /// A call to `wkc_trap` or a taking of stack in bytecode without its row, or a row without either.
     TrapSite = "trap-site", "calls to wkc_trap, in bytecode what takes stack as well, and rows of .wkc.traps must match one to one";
     /// A loop that charges nothing.
-    FuelFreeCycle = "fuel-free-cycle", "every way around a loop must pass a charge and its check";
+    FuelFreeCycle = "fuel-free-cycle", "every way around a loop must pass a charge and its check, in memory or in a register";
     /// A call or return that some way reaches without a charge.
     UnpaidCall = "unpaid-call", "a function must pass a charge and its check before it calls or returns";
     /// Less is charged than the code is long.
     Undercharged = "undercharged-code", "a unit of fuel buys a fixed number of instructions on every way";
     /// A charge is stored and not checked at once.
-    UncheckedCharge = "unchecked-charge", "a charge must be compared with zero by the branch that ends its block";
+    UncheckedCharge = "unchecked-charge", "a charge that is stored must be compared with zero by the branch that ends its block, or be followed by a trap";
     /// Something else than a charge writes the fuel.
-    FuelWrite = "fuel-write", "the fuel may only be stored back less a charge";
+    FuelWrite = "fuel-write", "only the fuel may be stored back, or the fuel less a charge";
+    /// Memory does not hold the fuel where others read it.
+    StaleFuel = "stale-fuel", "memory must hold the fuel that is left wherever something is called that gets the call block, and at every return";
     /// A field of the call block beside the fuel is written.
     CallBlock = "call-block-write", "a filter may write no other field of the call block than the fuel";
     /// A helper without its price.

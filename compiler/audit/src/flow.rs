@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wasmkc_abi::vmctx::{SYMBOL_MEMMOVE, SYMBOL_MEMSET};
+
 use crate::compare::{Edge, refine};
 use crate::descent::{Body, Flow, Step};
 use crate::effects::Condition;
@@ -54,6 +56,15 @@ impl Look for Deaf {
         0
     }
     fn broken(&mut self, _: &Step, _: Rule, _: String) {}
+}
+
+/// Whether who is called, or returned to, may read or write the call block.
+pub fn gets_call_block(flow: &Flow) -> bool {
+    match flow {
+        Flow::CallSymbol(name) => ![SYMBOL_MEMMOVE, SYMBOL_MEMSET].contains(&name.as_str()),
+        Flow::Call(_) | Flow::Return | Flow::Tail(_) => true,
+        Flow::Next | Flow::Branch(_) | Flow::Jump(_) | Flow::End => false,
+    }
 }
 
 struct Explorer<'b> {
@@ -149,20 +160,24 @@ impl Explorer<'_> {
             }
             let next = step.instruction.next();
             let is_check = matches!(step.flow, Flow::Branch(_))
-                && state.flags == Flags::Fuel
+                && state.flags == (Flags::Fuel { of: state.fuel(), with: 0 })
                 && matches!(step.instruction.condition(), Condition::Less | Condition::NotLess);
             let after = if let Flow::Jump(to) = step.flow { to } else { next };
             let leads_on = matches!(step.flow, Flow::Next | Flow::Jump(_)) && !self.leaders.contains(&after);
-            if state.pending.is_some() && !is_check && !leads_on {
+            // A trap ends the run, whatever is owed.
+            if state.owes() && !is_check && !leads_on && !step.traps {
                 look.broken(
                     step,
                     Rule::UncheckedCharge,
                     "a charge was stored before, and nobody looked at it".to_owned(),
                 );
+                // Said once is enough.
+                state.stored_by_others();
+                state.flags = Flags::Unknown;
             }
             match &step.flow {
                 Flow::Call(_) | Flow::CallSymbol(_) => {
-                    state.called();
+                    state.called(gets_call_block(&step.flow));
                     node.last_call = Some((node.cost, at));
                 }
                 Flow::Tail(_) | Flow::Return | Flow::End => {
@@ -187,7 +202,7 @@ impl Explorer<'_> {
             let mut state = state.clone();
             // With one target for both, neither edge says anything.
             let edge = if next == to { Edge::Open } else { refine(&mut state, step.instruction.condition(), taken) };
-            let units = if edge == Edge::Paid { state.pay().unwrap_or_default() } else { 0 };
+            let units = if let Edge::Paid(units) = edge { units } else { 0 };
             let trap = self.body.steps[&target].instruction.is_fault();
             if edge != Edge::Never || !trap {
                 node.edges.push((target, units));

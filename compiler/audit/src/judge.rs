@@ -1,6 +1,6 @@
 //! What must hold at each instruction, from what is known before it.
 //!
-//! Fuel is written as a charge only, callees get the call block, callee-saved registers are given back,
+//! Fuel is in memory where others may look at it, callees get the call block, callee-saved registers are given back,
 //! nothing is called or returned to before the stack is checked and a charge is paid, helpers and bulk
 //! operations are paid for, divisions cannot fault, and a trap tells the cause that its row tells.
 
@@ -98,6 +98,9 @@ impl Judge<'_> {
                 "some way here does not compare the stack pointer with the call block's limit",
             );
         }
+        if flow::gets_call_block(&step.flow) && !state.fuel_is_stored() && !state.owes() {
+            self.say(step, Rule::StaleFuel, "memory is not known to hold the fuel here");
+        }
         if !state.paid {
             self.say(step, Rule::UnpaidCall, "some way here passes no charge and its check");
         }
@@ -115,7 +118,7 @@ impl Judge<'_> {
     fn symbol(&mut self, name: &str, step: &Step, state: &State) -> i64 {
         let units = if let Some(h) = HELPERS.iter().find(|h| h.symbol == name) {
             self.passes_call(name, step, state);
-            if state.charge.units < h.fuel {
+            if state.charge.units < h.fuel.into() {
                 let detail = format!("{} of {} units are charged before", state.charge.units, h.fuel);
                 self.say(step, Rule::UnchargedHelper, detail);
             }
@@ -124,7 +127,7 @@ impl Judge<'_> {
             let length = self.convention.arguments[2];
             let constant = state.get(length).constant().and_then(|n| u32::try_from(n / 8 + 1).ok());
             let by_length = state.charge.of == Some(state.id(length)) && state.charge.units > 0;
-            if !by_length && constant.is_none_or(|n| n > state.charge.units) {
+            if !by_length && constant.is_none_or(|n| i64::from(n) > state.charge.units) {
                 let name = (self.convention.name)(length);
                 let detail = format!("the last charge is {} units and no eighth of {name}", state.charge.units);
                 self.say(step, Rule::UnchargedBulk, detail);

@@ -8,6 +8,8 @@
 //! has a copy. Values written through other addresses than the stack pointer, the frame pointer and the call
 //! block are taken not to hit the frame or the call block.
 
+mod fuel;
+
 use std::collections::BTreeMap;
 
 use wasmkc_abi::limits::MAX_FRAME_BYTES;
@@ -37,8 +39,13 @@ pub enum Flags {
     Both(Id, Id),
     /// The stack pointer of a frame this deep was compared with the limit.
     Stack(u32),
-    /// The fuel that memory holds was compared with zero.
-    Fuel,
+    /// A value of kind `Fuel` was compared with a number.
+    Fuel {
+        /// Which value.
+        of: Id,
+        /// With what.
+        with: i64,
+    },
 }
 
 /// One value is not the smallest integer, or the other is not -1.
@@ -60,6 +67,8 @@ pub struct State {
     registers: Vec<Id>,
     /// Eight-byte slots of the frame by their offset from the frame pointer.
     slots: BTreeMap<i32, Id>,
+    /// What memory holds where the fuel belongs.
+    fuel: Id,
     facts: Vec<Fact>,
     apart: Vec<Apart>,
     /// Bytes from the stack pointer to the frame pointer.
@@ -68,11 +77,9 @@ pub struct State {
     pub flags: Flags,
     /// Depth at which the stack was checked on every way here.
     pub checked: Option<u32>,
-    /// Charge stored and not yet compared with zero.
-    pub pending: Option<Charge>,
     /// The last charge on every way here that nothing has used up.
     pub charge: Charge,
-    /// Some charge was compared with zero on every way here.
+    /// Some charge was paid on every way here.
     pub paid: bool,
 }
 
@@ -84,15 +91,16 @@ impl State {
             machine,
             registers: (0..convention.registers as Id).collect(),
             slots: BTreeMap::new(),
+            fuel: 0,
             facts: vec![Fact::ANY; convention.registers],
             apart: Vec::new(),
             depth: 0,
             flags: Flags::Unknown,
             checked: convention.checks_stack.then_some(MAX_FRAME_BYTES),
-            pending: None,
             charge: Charge::default(),
             paid: false,
         };
+        state.stored_by_others();
         state.set(convention.arguments[0], Fact::new(Kind::Call));
         for r in convention.callee_saved {
             state.set(*r, Fact::new(Kind::Saved(*r)));
@@ -102,7 +110,7 @@ impl State {
 
     /// How many places it knows of.
     pub fn places(&self) -> usize {
-        self.registers.len() + self.slots.len()
+        self.registers.len() + self.slots.len() + 1
     }
 
     /// The machine whose registers these are.
@@ -168,34 +176,20 @@ impl State {
         self.slots = self.slots.split_off(&-(self.depth as i32));
     }
 
-    /// Another function ran: caller-saved registers and the flags are unknown, charges are used up.
-    pub fn called(&mut self) {
+    /// Another function ran: caller-saved registers and the flags are unknown, charges are used up. One that `charges`
+    /// leaves fuel that is unknown.
+    pub fn called(&mut self, charges: bool) {
         let convention = self.machine.convention();
         for n in 0..convention.registers {
             if !convention.callee_saved.contains(&(n as Register)) {
                 self.registers[n] = self.new_value(Fact::ANY);
             }
         }
-        self.forget_fuel();
         self.flags = Flags::Unknown;
         self.charge = Charge::default();
-    }
-
-    /// What registers held of the fuel is not what memory holds now.
-    pub fn forget_fuel(&mut self) {
-        for id in self.registers.iter().chain(self.slots.values()).copied() {
-            if let Fact { kind: Kind::Fuel(_), .. } = self.facts[id as usize] {
-                self.facts[id as usize] = Fact::ANY;
-            }
+        if charges {
+            self.stored_by_others();
         }
-    }
-
-    /// The fuel was found not negative behind a stored charge: its units, if there was one.
-    pub fn pay(&mut self) -> Option<u32> {
-        let charge = self.pending.take()?;
-        self.charge = charge;
-        self.paid |= charge.units > 0;
-        Some(charge.units)
     }
 
     /// Notes that two values cannot overflow a division.
@@ -236,6 +230,7 @@ impl State {
         };
         let registers = self.registers.iter().zip(&other.registers).map(|(a, b)| number(*a, *b)).collect();
         let slots = self.slots.iter().filter_map(|(o, a)| Some((*o, number(*a, other.slot(*o)?)))).collect();
+        let fuel = number(self.fuel, other.fuel);
         let name = |a: Id, b: Id| numbers.get(&(a, b)).copied();
         let facts = pairs.iter().map(|(a, b)| self.fact(*a).join(other.fact(*b), &name)).collect();
         let mut apart: Vec<Apart> = Vec::new();
@@ -254,12 +249,12 @@ impl State {
             machine: self.machine,
             registers,
             slots,
+            fuel,
             facts,
             apart,
             depth: self.depth,
             flags: Flags::Unknown,
             checked: self.checked.zip(other.checked).map(|(a, b)| a.min(b)),
-            pending: None,
             charge: Charge { units: a.units.min(b.units), of: a.of.zip(b.of).and_then(|(a, b)| name(a, b)) },
             paid: self.paid && other.paid,
         }

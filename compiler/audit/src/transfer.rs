@@ -87,21 +87,22 @@ fn store(state: &mut State, m: &Access) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The only write to the call block: fuel less a charge.
+/// The only write to the call block: the fuel, or less; never more, as values of before a payment are.
 fn call_block(state: &mut State, m: &Access) -> Result<(), Broken> {
     if m.displacement != FUEL {
         return Err((Rule::CallBlock, format!("byte {} of it is written", m.displacement)));
     }
     let source = m.value.filter(|_| m.index.is_none());
-    let Some((source, Kind::Fuel(charge))) = source.map(|r| (state.id(r), state.get(r).kind)) else {
-        return Err((Rule::FuelWrite, "what is stored is not the fuel less one charge".to_owned()));
+    let Some((source, Kind::Fuel(Charge { units: 0.., .. }))) = source.map(|r| (state.id(r), state.get(r).kind)) else {
+        return Err((
+            Rule::FuelWrite,
+            "what is stored is not known to be the fuel, or the fuel less a charge".to_owned(),
+        ));
     };
-    if state.pending.is_some() {
+    if state.owes() {
         return Err((Rule::UncheckedCharge, "the charge before this one was not compared with zero".to_owned()));
     }
-    state.forget_fuel();
-    *state.fact_mut(source) = Fact::new(Kind::Fuel(Charge::default()));
-    state.pending = Some(charge);
+    state.store_fuel(source);
     Ok(())
 }
 
@@ -118,29 +119,30 @@ fn new(state: &State, set: &Set) -> Option<New> {
     (fact != Fact::ANY).then_some(New::Fact(fact))
 }
 
-/// The value that a register or a slot holds, of which an operand may be the low half.
+/// The value that a register, a slot or the fuel's field holds, of which an operand may be the low half.
 fn place(state: &State, operand: Operand) -> Option<Id> {
     match operand {
         Operand::Register(r, _) if !is_frame(state, r) => Some(state.id(r)),
-        Operand::Memory(place) => slot(state, place),
+        Operand::Memory(place) => held(state, place),
         _ => None,
     }
 }
 
-fn slot(state: &State, place: Place) -> Option<Id> {
-    state.slot(frame_offset(state, place.base, place.displacement)?)
+fn held(state: &State, place: Place) -> Option<Id> {
+    if is_frame(state, place.base) {
+        return state.slot(frame_offset(state, place.base, place.displacement)?);
+    }
+    (state.get(place.base).kind == Kind::Call && place.displacement == FUEL).then(|| state.fuel())
 }
 
 /// Eight bytes of the call block, or of a slot.
 fn load(state: &State, place: Place) -> Option<Fact> {
-    if is_frame(state, place.base) {
-        return slot(state, place).map(|id| *state.fact(id));
+    if let Some(id) = held(state, place) {
+        return Some(*state.fact(id));
     }
-    match (state.get(place.base).kind, place.displacement) {
-        (Kind::Call, FUEL) => Some(Fact::new(Kind::Fuel(Charge::default()))),
-        (Kind::Call, STACK_LIMIT) => Some(Fact::new(Kind::Limit)),
-        _ => None,
-    }
+    let is_limit =
+        !is_frame(state, place.base) && state.get(place.base).kind == Kind::Call && place.displacement == STACK_LIMIT;
+    is_limit.then(|| Fact::new(Kind::Limit))
 }
 
 /// What is known about an operand; nothing said is nothing known.
@@ -194,7 +196,9 @@ fn known(state: &State, set: &Set) -> Option<Fact> {
 fn plus(v: Fact, n: i64) -> Option<Fact> {
     let small = u32::try_from(n.unsigned_abs()).ok().filter(|m| *m <= i32::MAX as u32)?;
     let kind = match v.kind {
-        Kind::Fuel(Charge { units, of }) if n <= 0 => Kind::Fuel(Charge { units: units.checked_add(small)?, of }),
+        Kind::Fuel(Charge { units, of }) if n <= 0 => {
+            Kind::Fuel(Charge { units: units.checked_add(small.into())?, of })
+        }
         Kind::Count { of, plus } if n >= 0 => {
             Kind::Count { of, plus: plus.checked_add(small).filter(|p| *p <= MAX_PLUS)? }
         }
@@ -221,7 +225,7 @@ fn minus(v: Fact, cost: Fact) -> Option<Fact> {
     match (v.kind, cost.kind) {
         (_, Kind::Const(n)) => plus(v, (n as i64).checked_neg()?),
         (Kind::Fuel(Charge { units, of: None }), Kind::Count { of, plus }) => {
-            Some(Fact::new(Kind::Fuel(Charge { units: units.checked_add(plus)?, of: Some(of) })))
+            Some(Fact::new(Kind::Fuel(Charge { units: units.checked_add(plus.into())?, of: Some(of) })))
         }
         _ => None,
     }

@@ -20,7 +20,8 @@ pub enum Kind {
     Frame(u32),
     /// What the register held at the function's start.
     Saved(Register),
-    /// The fuel that memory holds now, less a charge.
+    /// The fuel, less a charge. Behind a payment the fuel is what is left, so that what was it before is more by then:
+    /// a charge of less than zero units.
     Fuel(Charge),
     /// `of / 8 + plus`, where `of` is below 2^32.
     Count {
@@ -51,7 +52,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
     /// Units, whatever the length.
-    pub units: u32,
+    pub units: i64,
     /// The length whose eighth is charged as well.
     pub of: Option<Id>,
 }
@@ -148,11 +149,14 @@ impl Fact {
         Self { kind: if same { self.kind } else { Kind::Any }, bits: self.bits & other.bits }
     }
 
-    /// What both know of one value, with other values renamed. Fuel is not known beyond a block.
+    /// What both know of one value, with other values renamed.
     pub fn join(&self, other: &Self, name: &impl Fn(Id, Id) -> Option<Id>) -> Self {
         use Kind::{Any, Count, Fuel, Is, Sign};
         let kind = match (self.kind, other.kind) {
-            (Fuel(_), _) => Any,
+            (Fuel(Charge { units, of: Some(a) }), Fuel(Charge { units: n, of: Some(b) })) if units == n => {
+                name(a, b).map_or(Any, |of| Fuel(Charge { units, of: Some(of) }))
+            }
+            (Fuel(Charge { of: Some(_), .. }), _) => Any,
             (Count { of: a, plus }, Count { of: b, plus: q }) if plus == q => {
                 name(a, b).map_or(Any, |of| Count { of, plus })
             }

@@ -11,8 +11,7 @@ use std::collections::{HashMap, HashSet};
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
     ir::{
-        Block, BlockArg, BlockCall, Function, Inst, InstBuilder, InstructionData, Opcode, SourceLoc, Type, Value,
-        ValueDef,
+        Block, BlockArg, BlockCall, Function, Inst, InstBuilder, InstructionData, Opcode, SourceLoc, Value, ValueDef,
     },
 };
 

@@ -4,6 +4,8 @@
 //! translate ── checks ── sums ── swaps ── exits ──▶ code generator's own optimiser
 //!                 └── range ─┘ what values may be
 //! ```
+//! Fuel in a register is the translation's own (`translate/fuel/register.rs`), and has its switch here.
+//!
 //! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
 //! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
 
@@ -22,6 +24,8 @@ pub use range::Interval;
 /// A pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pass {
+    /// Functions with loops keep their fuel in a register: `translate` does it, as it makes the charges.
+    FuelRegister,
     /// Bounds checks that cannot fail are left out.
     Checks,
     /// Addresses are added up in 64 bits.
@@ -34,7 +38,7 @@ pub enum Pass {
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 4] = [Self::Checks, Self::Sums, Self::Swaps, Self::Exits];
+    pub const ALL: [Self; 5] = [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
@@ -44,6 +48,7 @@ impl Pass {
             Self::Sums => "no-sums",
             Self::Swaps => "no-swaps",
             Self::Exits => "no-exits",
+            Self::FuelRegister => "no-fuel-register",
         }
     }
 

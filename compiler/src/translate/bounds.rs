@@ -101,7 +101,7 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().load(types::I64, fixed(self.regions.call), self.call, at)
     }
 
-    /// The optimiser must not merge two charges into one, since the audit looks for each where it is due. So the
+    /// The fuel where it is charged in memory. The optimiser must not merge two charges into one, since the audit looks for each where it is due. So the
     /// load is an atomic one where that is a plain one in machine code, and elsewhere its address has another form
     /// than the store's: the optimiser compares forms, and takes it for a place of the same kind that may be
     /// another one.
@@ -113,6 +113,12 @@ impl Translator<'_, '_, '_> {
         } else {
             self.builder.ins().load(types::I64, flags, at, 0)
         }
+    }
+
+    /// The fuel where it is charged in a register: nothing is lost if two of these become one.
+    pub(super) fn fuel_of_callees(&mut self) -> Value {
+        let flags = flags(self.regions.fuel).with_aligned();
+        self.builder.ins().load(types::I64, flags, self.call, offset_of!(Call, fuel) as i32)
     }
 
     pub(super) fn store_fuel(&mut self, fuel: Value) {

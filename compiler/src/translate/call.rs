@@ -56,7 +56,9 @@ impl Translator<'_, '_, '_> {
         ty: &FuncType,
     ) -> Result<(), CompileError> {
         let callee = self.callee(symbol, || signature);
+        self.give_fuel();
         let inst = self.builder.ins().call(callee, args);
+        self.take_fuel();
         let results = self.builder.inst_results(inst).to_vec();
         self.take_results(&results, ty)
     }
@@ -65,6 +67,7 @@ impl Translator<'_, '_, '_> {
     /// of it `emit` does: nothing may stand between the call and the return.
     pub(super) fn tail_call(&mut self, symbol: Symbol, signature: Signature, args: &[Value]) {
         self.reachable = false;
+        self.give_fuel();
         if self.target.has_tail_calls() {
             let callee = import(&mut self.builder, symbol.external(), signature, true);
             self.builder.ins().return_call(callee, args);
@@ -138,7 +141,9 @@ impl Translator<'_, '_, '_> {
         self.charge(helper.fuel);
         let target = self.target;
         let callee = self.callee(Symbol::Helper(helper.number), || helper_signature(target, helper));
+        self.give_fuel();
         let inst = self.builder.ins().call(callee, &args);
+        self.take_fuel();
         self.stack.extend_from_slice(self.builder.inst_results(inst));
     }
 

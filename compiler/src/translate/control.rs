@@ -106,6 +106,7 @@ impl<'a> Translator<'_, 'a, '_> {
         self.stack.truncate(height);
         // Sealed at its end, when all branches to it are known.
         self.builder.switch_to_block(header);
+        self.paths_meet();
         self.stack.extend_from_slice(self.builder.block_params(header));
         let cost = self.costs.loops[self.loops];
         self.loops += 1;
@@ -152,6 +153,7 @@ impl<'a> Translator<'_, 'a, '_> {
         self.stack.truncate(height);
         self.stack.extend(params);
         self.builder.switch_to_block(block);
+        self.paths_meet();
         self.reachable = true;
     }
 
@@ -182,6 +184,7 @@ impl<'a> Translator<'_, 'a, '_> {
         }
         self.builder.seal_block(frame.after);
         self.builder.switch_to_block(frame.after);
+        self.paths_meet();
         self.stack.extend_from_slice(self.builder.block_params(frame.after));
         if self.frames.is_empty() {
             self.give_results();

@@ -214,7 +214,9 @@ impl Translator<'_, '_, '_> {
         let callee = self.callee(symbol, || signature);
         let mut args = vec![self.call];
         args.extend(self.pop_many(ty.params().len()));
+        self.give_fuel();
         let inst = self.builder.ins().call(callee, &args);
+        self.take_fuel();
         self.stack.extend_from_slice(self.builder.inst_results(inst));
         Ok(())
     }

@@ -4,7 +4,9 @@
 //! operators that lie in no loop, whether they run or not; a loop's header charges, each time around, for
 //! those of its body that lie in no inner loop. So every cycle of the control flow passes a charge at its
 //! header, and every cycle of the call graph one at an entry. What takes time by a length charges for it
-//! before it acts.
+//! before it acts. Where the fuel is meanwhile: `register`.
+
+mod register;
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmkc_abi::trap::TrapCode;
@@ -12,6 +14,7 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::{Translator, budget, cost};
 use crate::{CompileError, module::Module};
+pub use register::Kept;
 
 /// Units that an entry pays for the frame, the checks and the way back.
 pub const FRAME: u32 = 2;
@@ -101,6 +104,10 @@ impl Costs {
 impl Translator<'_, '_, '_> {
     /// Charges `cost` units.
     pub(super) fn charge(&mut self, cost: u32) {
+        // Compared with 1, a number would be compared with 0 in another way.
+        if let (Kept::InRegister { variable, .. }, 2..) = (self.fuel, cost) {
+            return self.charge_register(variable, cost);
+        }
         let cost = self.iconst64(cost.into());
         self.charge_value(cost);
     }
@@ -114,9 +121,17 @@ impl Translator<'_, '_, '_> {
     }
 
     fn charge_value(&mut self, cost: Value) {
+        if let Kept::InRegister { variable, .. } = self.fuel {
+            return self.charge_both(variable, cost);
+        }
         let fuel = self.load_fuel();
         let left = self.builder.ins().isub(fuel, cost);
         self.store_fuel(left);
+        self.trap_if_out_of_fuel(left);
+    }
+
+    /// Ends the run if `left` is negative.
+    fn trap_if_out_of_fuel(&mut self, left: Value) {
         let zero = self.builder.ins().iconst(types::I64, 0);
         let out = self.builder.ins().icmp(IntCC::SignedLessThan, left, zero);
         self.trap_if(out, TrapCode::OutOfFuel);

@@ -10,7 +10,12 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmparser::FunctionBody;
 
 use super::{Space, Symbol, Translator, budget, dispatch, signature};
-use crate::{CompileError, Options, Target, module::Module, passes::Interval, runtime::Runtime};
+use crate::{
+    CompileError, Options, Target,
+    module::Module,
+    passes::{Interval, Pass},
+    runtime::Runtime,
+};
 
 /// One function ready for the code generator.
 pub struct Translated {
@@ -31,6 +36,8 @@ pub struct How {
     pub hides: bool,
     /// For which machine.
     pub target: Target,
+    /// Functions with loops keep their fuel in a register.
+    pub fuel_register: bool,
 }
 
 /// What functions have called for that is no function of the module.
@@ -46,6 +53,7 @@ pub struct Made {
 pub struct Translation<'m, 'a> {
     module: &'m Module<'a>,
     masks: bool,
+    fuel_register: bool,
     target: Target,
     isa: &'m dyn TargetIsa,
     context: FunctionBuilderContext,
@@ -66,6 +74,7 @@ impl<'m, 'a> Translation<'m, 'a> {
         Self {
             module,
             masks: !options.author_trusted && options.target.masks(),
+            fuel_register: !options.without.contains(&Pass::FuelRegister),
             target: options.target,
             isa,
             context: FunctionBuilderContext::new(),
@@ -95,7 +104,7 @@ impl<'m, 'a> Translation<'m, 'a> {
 
     /// `symbol` as CLIF, with the author's constants hidden if it `hides` them.
     pub fn function(&mut self, symbol: Symbol, hides: bool) -> Result<Translated, CompileError> {
-        let how = How { masks: self.masks, hides, target: self.target };
+        let how = How { masks: self.masks, hides, target: self.target, fuel_register: self.fuel_register };
         let (module, body): (&Module<'_>, _) = match symbol {
             Symbol::Function(index) => {
                 (self.module, self.module.bodies.get(index as usize - self.module.imports.len()))

@@ -79,6 +79,9 @@ struct Translator<'m, 'a, 'f> {
     reachable: bool,
     locals: Vec<Variable>,
     costs: fuel::Costs,
+    fuel: fuel::Kept,
+    /// Whether it may be in a register.
+    fuel_register: bool,
     /// Loops seen so far.
     loops: usize,
     /// Values that branches and blocks have carried so far.
@@ -115,6 +118,8 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
             reachable: true,
             locals: Vec::new(),
             costs: fuel::Costs::default(),
+            fuel: fuel::Kept::default(),
+            fuel_register: how.fuel_register,
             loops: 0,
             carried: 0,
             callees: HashMap::new(),
@@ -136,6 +141,9 @@ impl<'m, 'a, 'f> Translator<'m, 'a, 'f> {
         self.declare_locals(body)?;
         self.load_packet_len();
         self.check_stack();
+        if self.fuel_register && !self.costs.loops.is_empty() {
+            self.keep_fuel_in_register();
+        }
         self.charge(self.costs.entry);
         self.enter_function(ty)?;
         for item in body.get_operators_reader()?.into_iter_with_offsets() {

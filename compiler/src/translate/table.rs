@@ -143,6 +143,7 @@ impl Translator<'_, '_, '_> {
         let index = self.builder.append_block_param(header, types::I64);
         self.builder.ins().jump(header, &[from.into()]);
         self.builder.switch_to_block(header);
+        self.paths_meet();
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, index, end);
         self.builder.ins().brif(more, body, &[], after, &[]);
         self.builder.seal_block(body);
@@ -156,5 +157,6 @@ impl Translator<'_, '_, '_> {
         self.builder.ins().jump(header, &[next.into()]);
         self.builder.seal_block(header);
         self.builder.switch_to_block(after);
+        self.paths_meet();
     }
 }

@@ -60,6 +60,7 @@ impl Translator<'_, '_, '_> {
         for (n, value) in rest.iter().enumerate() {
             self.put(REGISTER_RESULTS + n, *value);
         }
+        self.give_fuel();
         self.builder.ins().return_(registers);
     }
 

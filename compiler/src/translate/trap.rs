@@ -43,6 +43,7 @@ impl Translator<'_, '_, '_> {
 
     /// Ends the run and the current block.
     pub(super) fn trap(&mut self, code: TrapCode) {
+        self.store_kept_fuel();
         let target = self.target;
         let exit = self.callee(Symbol::Trap(code as u32), || signature(target));
         leave(&mut self.builder, exit, self.call, code);

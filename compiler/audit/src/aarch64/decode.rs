@@ -115,7 +115,7 @@ pub fn condition(code: u32) -> Option<Condition> {
         1 => Condition::NotEqual,
         2 => Condition::NotBelow,
         3 => Condition::Below,
-        // Of a comparison with zero, which is all that is asked this, the sign is the order.
+        // Of the fuel with a charge, which is all that is asked this, the sign is the order: neither is near the ends.
         4 | 11 => Condition::Less,
         5 | 10 => Condition::NotLess,
         14 | 15 => return None,

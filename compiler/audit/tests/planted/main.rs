@@ -7,6 +7,7 @@ mod division;
 mod fuel;
 mod hostile;
 mod portable;
+mod register;
 mod size;
 mod stack;
 mod tail;

@@ -221,10 +221,12 @@ impl<'f> Solver<'f> {
                 let joined = before.join(&now);
                 let moved = moves.entry(param).or_default();
                 *moved += 1;
-                let next = match *moved {
-                    ..=SMALL_MOVES => joined,
-                    ..=MOVES => joined.widened(&before, &self.stops),
-                    _ => joined.widened(&before, &[]),
+                let next = if *moved <= SMALL_MOVES {
+                    joined
+                } else if *moved <= MOVES {
+                    joined.widened(&before, &self.stops)
+                } else {
+                    joined.widened(&before, &[])
                 };
                 headers.insert(param, next);
             }

@@ -93,8 +93,8 @@ fn a_charge_with_jumps_in_it() {
             code.b_at(end)
         });
         judged(ahead, &[]);
-        // A word that runs on into the charge's rest: paths meet there.
-        let meets = code(&|code| code.words(&[NOP]));
+        // A word that runs on into the charge's rest, with another number: paths meet there.
+        let meets = code(&|code| code.words(&[mov_imm(9, 1)]));
         let found = rules(&meets.ret().kwo());
         assert!(found.contains(&if cut < 3 { "fuel-write" } else { "unchecked-charge" }), "{cut}: {found:?}");
     }

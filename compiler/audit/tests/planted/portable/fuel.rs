@@ -89,7 +89,8 @@ fn checks_of_another_kind() {
     };
     judged(checked(|c, to| encode::br_if_xsgteq64_i8(c, x(9), 0, to)), &[]);
     judged(checked(|c, to| encode::br_if_xsgteq64_i32(c, x(9), 0, to)), &[]);
-    judged(checked(|c, to| encode::br_if_xslt64_i8(c, x(9), 0, to)), &["fuel-free-cycle"]);
+    // Where it is negative the loop goes on, and owes.
+    judged(checked(|c, to| encode::br_if_xslt64_i8(c, x(9), 0, to)), &["unchecked-charge", "fuel-free-cycle"]);
     for check in [
         (|c, to| encode::br_if_xneq64_i8(c, x(9), 0, to)) as fn(&mut Vec<u8>, PcRelOffset),
         |c, to| encode::br_if_xugteq64_u8(c, x(9), 0, to),

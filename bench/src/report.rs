@@ -15,7 +15,13 @@ pub enum Style {
     Markdown,
 }
 
-fn table(style: Style, header: Vec<String>, left: usize, rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+/// A table whose columns from the `left`-th on are numbers.
+pub(crate) fn table(
+    style: Style,
+    header: Vec<String>,
+    left: usize,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Table {
     let mut table = Table::new();
     table.load_preset(if style == Style::Lines { UTF8_FULL_CONDENSED } else { ASCII_MARKDOWN });
     table.set_content_arrangement(ContentArrangement::Disabled);

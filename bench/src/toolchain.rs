@@ -30,6 +30,8 @@ pub enum Form {
     Ebpf,
     /// The same without the instructions that Linux has since 6.6.
     EbpfOld,
+    /// An eBPF object with a program as drivers call it, for kernels as old as 6.1.
+    Xdp,
 }
 
 /// The compilers and where their output goes.
@@ -92,7 +94,7 @@ impl Toolchain {
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text);
         write("bench.h", HEADER)?;
         write("wasmkc.h", GUEST_HEADER)?;
-        for workload in &workload::ALL {
+        for workload in workload::ALL.iter().chain(&workload::KERNEL) {
             write(&format!("{}.c", workload.name), workload.source)?;
         }
         Ok(Self { folder, clang, gcc, tries })
@@ -145,6 +147,7 @@ impl Toolchain {
             Form::Memory => (&self.clang, &wasm, &["-Wl,--initial-memory=8388608,--max-memory=8388608"], "memory.wasm"),
             Form::Ebpf => (&self.clang, &ebpf, &["-mcpu=v4"], "bpf.o"),
             Form::EbpfOld => (&self.clang, &ebpf, &["-mcpu=v3"], "bpf.o"),
+            Form::Xdp => (&self.clang, &ebpf, &["-mcpu=v3", "-DBENCH_XDP"], "xdp.o"),
         };
         // A file of its own each time: one that is loaded already must not be written again.
         let folder = tempfile::tempdir_in(self.folder())?.keep();

@@ -14,6 +14,15 @@ const FRONT: usize = 64;
 /// Sizes of frames that are measured.
 pub const SIZES: [usize; 3] = [64, 512, 1500];
 
+/// Reads the bytes of a frame from the command line.
+///
+/// # Errors
+/// With what it may be.
+pub fn size(text: &str) -> Result<usize, String> {
+    let size = text.parse().map_err(|_| format!("{text} is no number"))?;
+    if (64..=1500).contains(&size) { Ok(size) } else { Err("a frame has 64 to 1500 bytes here".to_owned()) }
+}
+
 /// Packets, one in each slot.
 #[derive(Clone, Debug)]
 pub struct Trace {

@@ -59,6 +59,32 @@ pub static ALL: [Workload; 9] = [
     workload!("siphash", 0, Letters, "SipHash-2-4 of the packet"),
 ];
 
+macro_rules! straight {
+    ($name:literal, $steps:literal) => {
+        Workload {
+            name: $name,
+            what: "as many operations, one after the other",
+            source: concat!("#define STEPS ", $steps, "\n", include_str!("../workloads/straight.c")),
+            room: 0,
+            payload: Payload::Letters,
+        }
+    };
+}
+
+/// What only `wkc-bench-kernel` measures: two filters that differ by a hundred operations, and the example `l4drop`,
+/// of which the source is that for eBPF.
+pub static KERNEL: [Workload; 3] = [
+    straight!("line100", "100"),
+    straight!("line200", "200"),
+    Workload {
+        name: "l4drop",
+        what: "the example",
+        source: include_str!("../../tests/ebpf/l4drop.c"),
+        room: 0,
+        payload: Payload::Letters,
+    },
+];
+
 /// The workload of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static Workload> {

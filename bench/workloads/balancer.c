@@ -48,7 +48,8 @@ INLINE int is_service(u32 address)
 	return 0;
 }
 
-INLINE void encapsulate(struct packet p, u32 flow, u32 backend)
+/* Always XDP_TX. */
+INLINE int encapsulate(struct packet p, u32 flow, u32 backend)
 {
 	u32 to = tables.backends[backend].address, from = 0x0a000001, length = p.len - 14, sum;
 
@@ -71,6 +72,7 @@ INLINE void encapsulate(struct packet p, u32 flow, u32 backend)
 	store32_be(p, 38, (length - 20) << 16);
 	store32_be(p, 42, 0x08000000);
 	store32_be(p, 46, 42 << 8);
+	return XDP_TX;
 }
 
 INLINE int judge(struct packet p)
@@ -84,8 +86,7 @@ INLINE int judge(struct packet p)
 	if (!at || (protocol != TCP && protocol != UDP) || !is_service(load32_be(p, ip + 16)))
 		return XDP_PASS;
 	flow = mix(load32_be(p, ip + 12) ^ mix(load32_be(p, at) ^ mix(load32_be(p, ip + 16) + protocol)));
-	encapsulate(p, flow, tables.ring[INDEX(flow, RING)] & (BACKENDS - 1));
-	return XDP_TX;
+	return encapsulate(p, flow, tables.ring[INDEX(flow, RING)] & (BACKENDS - 1));
 }
 
 BENCH_WORKLOAD

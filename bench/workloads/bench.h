@@ -11,6 +11,7 @@
  *	BENCH_SHIPPED	wasm with wasmkc's imports: `xdp` and `init`, as a user would ship it
  *	__wasm__	wasm with packets in linear memory and the loop over the trace inside
  *	__bpf__		one XDP program that loops over the trace, which lies in a map
+ *	BENCH_XDP	with __bpf__: an XDP program as a driver calls it, for the packet that it is given
  *	else		a shared object with the loop inside
  *
  * The loop calls the filter for each packet; nothing of it is inlined into the loop.
@@ -48,8 +49,13 @@ struct packet { u32 len; };
 #define store8(p, off, value) xdp_store8(off, value)
 #define store16_be(p, off, value) xdp_store16_be(off, value)
 #define store32_be(p, off, value) xdp_store32_be(off, value)
+#elif defined(BENCH_XDP)
+struct packet { u8 *data, *end; u32 len; };
 #else
 struct packet { u8 *data; u32 len; };
+#endif
+
+#ifndef BENCH_SHIPPED
 #ifdef __bpf__
 /*
  * The verifier must see that an offset lies in the map. It follows constants; every other offset is masked, behind
@@ -59,7 +65,21 @@ struct packet { u8 *data; u32 len; };
 	u32 within = (off); \
 	__asm__ volatile("" : "+r"(within)); \
 	within & 2047; }))
+#ifdef BENCH_XDP
+/*
+ * An address is compared with the packet's end before each access, as that is what the verifier believes; behind a
+ * barrier, or the compiler would compare one sum and use another. That the packet has ended cannot be, as filters
+ * compare with its length: where it had, a function that returns a number would return 0.
+ */
+#define AT(type, p, off) (*({ \
+	u8 *within_packet = (p).data + WITHIN(off); \
+	__asm__ volatile("" : "+r"(within_packet)); \
+	if (within_packet + sizeof(type) > (p).end) \
+		return 0; \
+	(type *)within_packet; }))
+#else
 #define AT(type, p, off) (*(type *)((p).data + WITHIN(off)))
+#endif
 #else
 typedef u16 u16_any __attribute__((aligned(1), may_alias));
 typedef u32 u32_any __attribute__((aligned(1), may_alias));
@@ -132,6 +152,18 @@ INLINE u32 transport(struct packet p, u32 ip)
 		struct packet p = { xdp_len() }; \
 		return judge(p); \
 	}
+
+#elif defined(BENCH_XDP)
+
+struct xdp_md { u32 data, data_end; };
+
+#define BENCH_WORKLOAD \
+	__attribute__((section("xdp"), used)) int wkc_bench_xdp(struct xdp_md *ctx) \
+	{ \
+		struct packet p = { (u8 *)(u64)ctx->data, (u8 *)(u64)ctx->data_end, ctx->data_end - ctx->data }; \
+		return judge(p); \
+	} \
+	char terms[] __attribute__((section("license"), used)) = "Dual MIT/GPL";
 
 #elif defined(__bpf__)
 

@@ -144,3 +144,18 @@ verdict() {
 	json "$2" /tmp/stats.json
 }
 trap_count() { verdict "$1" "$2"; }
+
+# instructions PINNED PACKET [REPEAT]: "INSTRUCTIONS VERDICT" of that program, by BPF_PROG_TEST_RUN; the least of five
+# samples, as a timer's interrupt may be in one. Under vm/run --icount one instruction is one nanosecond, so that the
+# kernel's duration is a count of instructions.
+instructions() {
+	for _ in 1 2 3 4 5; do
+		bpftool prog run pinned "$1" data_in "$2" repeat "${3:-20000}" 2>/dev/null |
+			sed -n 's/^Return value: \([0-9]*\), duration (average): \([0-9]*\)ns.*/\2 \1/p'
+	done | sort -n | head -n 1
+}
+
+# pin_attached NAME PINNED: pins the stub of an attached filter, so that `instructions` finds it.
+pin_attached() {
+	bpftool prog pin id "$(bpftool prog list | sed -n "s/^\([0-9]*\): xdp .*name wkc_$1 .*/\1/p" | head -n 1)" "$2"
+}

@@ -1,7 +1,7 @@
 //! The systems: who runs a workload, and how its code is called.
 
 mod ebpf;
-mod native;
+pub(crate) mod native;
 mod wasmi;
 mod wasmkc;
 mod wasmtime;

@@ -26,7 +26,7 @@ struct Found {
 }
 
 /// Folds branches of `func`, and masks. `known` says what loads give.
-pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
+pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, has_masks: bool) {
     let mut found = Found::default();
     let solver = Solver::new(func);
     solver.solve(known, true, &mut |scope, inst| {
@@ -36,7 +36,7 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
             found.branches.push((inst, holds));
         }
     });
-    if has_masks(func) {
+    if has_masks {
         solver.solve(known, false, &mut |scope, inst| {
             let (dfg, opcode) = (&scope.func.dfg, scope.func.dfg.insts[inst].opcode());
             if let (Opcode::SelectSpectreGuard, [condition, yes, no]) = (opcode, dfg.inst_args(inst))
@@ -47,11 +47,6 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
         });
     }
     found.apply(func);
-}
-
-fn has_masks(func: &Function) -> bool {
-    let mut insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
-    insts.any(|inst| func.dfg.insts[inst].opcode() == Opcode::SelectSpectreGuard)
 }
 
 impl Found {
@@ -76,7 +71,13 @@ impl Scope<'_> {
     /// Whether `condition` is zero or not, if that is sure here.
     fn holds(&self, condition: Value) -> Option<bool> {
         use cranelift_codegen::ir::condcodes::IntCC::*;
-        let condition = self.func.dfg.resolve_aliases(condition);
+        let mut condition = self.func.dfg.resolve_aliases(condition);
+        // The guest's comparisons are extended to i32.
+        while let Some(inst) = self.func.dfg.value_def(condition).inst()
+            && let InstructionData::Unary { opcode: Opcode::Uextend, arg } = self.func.dfg.insts[inst]
+        {
+            condition = self.func.dfg.resolve_aliases(arg);
+        }
         let interval = self.interval(condition);
         if interval.min > 0 {
             return Some(true);

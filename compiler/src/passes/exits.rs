@@ -92,11 +92,12 @@ fn needed(func: &Function) -> HashSet<Block> {
 }
 
 /// What a value is to whoever comes to `block` with `args`.
-fn brought<'f>(func: &'f Function, block: Block, args: &'f [Value]) -> impl Fn(Value) -> Value + 'f {
-    let params = func.dfg.block_params(block);
+fn brought<'f>(func: &'f Function, block: Block, args: &[Value]) -> impl Fn(Value) -> Value + 'f {
+    let brought: HashMap<Value, Value> =
+        func.dfg.block_params(block).iter().copied().zip(args.iter().copied()).collect();
     move |value| {
         let value = func.dfg.resolve_aliases(value);
-        params.iter().position(|param| *param == value).and_then(|at| args.get(at).copied()).unwrap_or(value)
+        brought.get(&value).copied().unwrap_or(value)
     }
 }
 

@@ -8,6 +8,10 @@
 //!
 //! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
 //! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
+//!
+//! Masks against speculation hold where the processor guesses a branch wrong, so nothing that a branch says may
+//! take one away or change what it compares: in functions with masks only what values are by themselves counts for
+//! that. What branches say may take away branches.
 
 mod checks;
 mod exits;
@@ -17,7 +21,7 @@ mod swaps;
 
 use std::collections::HashMap;
 
-use cranelift_codegen::ir::{Function, Value};
+use cranelift_codegen::ir::{Function, Opcode, Value};
 
 pub use range::Interval;
 
@@ -62,11 +66,12 @@ impl Pass {
 /// Runs all passes but those in `without`. `known` says what loads may give.
 pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
     let runs = |pass| !without.contains(&pass);
+    let has_masks = has_masks(func);
     if runs(Pass::Checks) {
-        checks::run(func, known);
+        checks::run(func, known, has_masks);
     }
     if runs(Pass::Sums) {
-        sums::run(func, known);
+        sums::run(func, known, has_masks);
     }
     if runs(Pass::Swaps) {
         swaps::run(func);
@@ -74,4 +79,9 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pas
     if runs(Pass::Exits) {
         exits::run(func);
     }
+}
+
+fn has_masks(func: &Function) -> bool {
+    let mut insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
+    insts.any(|inst| func.dfg.insts[inst].opcode() == Opcode::SelectSpectreGuard)
 }

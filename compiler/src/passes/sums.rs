@@ -28,10 +28,11 @@ enum Wide {
     Shifted(Box<Wide>, u32),
 }
 
-/// Widens sums of `func`. `known` says what loads give.
-pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
+/// Widens sums of `func`. `known` says what loads give. In a function with masks what branches say is left aside: a
+/// mask compares the sum of 32 bits, which is another than that of 64 where the processor guesses a branch wrong.
+pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, has_masks: bool) {
     let mut found = Vec::new();
-    Solver::new(func).solve(known, true, &mut |scope, inst| {
+    Solver::new(func).solve(known, !has_masks, &mut |scope, inst| {
         if let InstructionData::Unary { opcode: Opcode::Uextend, arg } = scope.func.dfg.insts[inst]
             && scope.func.dfg.value_type(scope.func.dfg.first_result(inst)) == types::I64
             && scope.func.dfg.value_type(arg) == types::I32

@@ -22,6 +22,9 @@ pub struct Interval {
     rest: u64,
 }
 
+/// Largest step that is kept.
+const MOST_STEP: u64 = 1 << 31;
+
 /// Largest unsigned number of so many bits.
 pub const fn unsigned_max(bits: u32) -> u64 {
     u64::MAX >> (64 - bits)
@@ -92,8 +95,9 @@ impl Interval {
             && rem(signed, self.step) == self.rest
     }
 
-    fn stepped(self, step: u64, rest: u64) -> Self {
-        if step <= 1 { self } else { Self { step, rest, ..self } }
+    /// The same in steps from `from`. Steps that are too large to add up say nothing.
+    fn stepped(self, step: u64, from: i64) -> Self {
+        if step <= 1 || step > MOST_STEP { self } else { Self { step, rest: rem(from, step), ..self } }
     }
 
     /// Each view narrowed by the other; none if nothing is left.
@@ -163,7 +167,7 @@ impl Interval {
             step: 1,
             rest: 0,
         };
-        out.stepped(step, if step > 1 { rem(from, step) } else { 0 })
+        out.stepped(step, from)
     }
 
     /// Whether all of it is in `other`.
@@ -251,7 +255,7 @@ impl Interval {
         if self.fits(smin, smax) {
             (out.smin, out.smax) = (smin as i64, smax as i64);
         }
-        out.stepped(step, rest).settled().unwrap_or(Self::full(self.bits))
+        out.stepped(step, rest as i64).settled().unwrap_or(Self::full(self.bits))
     }
 
     /// `self * other`, modulo 2^bits.
@@ -270,8 +274,7 @@ impl Interval {
             }
             _ => (1, 0),
         };
-        let step = if step > signed_max(self.bits) as u64 { 1 } else { step };
-        out.stepped(step, if step > 1 { rest % step } else { 0 }).settled().unwrap_or(Self::full(self.bits))
+        out.stepped(step, rest as i64).settled().unwrap_or(Self::full(self.bits))
     }
 
     /// `self << by`.
@@ -315,7 +318,7 @@ impl Interval {
     pub fn zero_extended(&self, bits: u32) -> Self {
         let (step, rest) = if self.smin >= 0 { (self.step, self.rest) } else { (1, 0) };
         Self { min: self.min, max: self.max, ..Self::full(bits) }
-            .stepped(step, rest)
+            .stepped(step, rest as i64)
             .settled()
             .unwrap_or(Self::full(bits))
     }
@@ -323,7 +326,7 @@ impl Interval {
     /// The same signed number in more bits.
     pub fn sign_extended(&self, bits: u32) -> Self {
         Self { smin: self.smin, smax: self.smax, ..Self::full(bits) }
-            .stepped(self.step, self.rest)
+            .stepped(self.step, self.rest as i64)
             .settled()
             .unwrap_or(Self::full(bits))
     }
@@ -339,7 +342,7 @@ impl Interval {
             full
         };
         let (step, rest) = Self::wrapping_step(self.step, self.rest, true);
-        out.stepped(step, rest).settled().unwrap_or(full)
+        out.stepped(step, rest as i64).settled().unwrap_or(full)
     }
 
     /// Whether `self cc other` is known.
@@ -431,7 +434,7 @@ mod tests {
         #[test]
         fn what_an_operation_gives_is_in_its_interval((a, x) in set(), (b, y) in set(), by in 0_u32..8) {
             prop_assert!(a.contains(number(x)));
-            let holds = |i: Interval, n: u8| prop_oneof_ok(i.contains(number(n)), (a, x, b, y, by, i, n));
+            let holds = |i: Interval, n: u8| belongs(i.contains(number(n)), (a, x, b, y, by, i, n));
             holds(a.add(&b), x.wrapping_add(y))?;
             holds(a.sub(&b), x.wrapping_sub(y))?;
             holds(a.mul(&b), x.wrapping_mul(y))?;
@@ -485,7 +488,44 @@ mod tests {
         }
     }
 
-    fn prop_oneof_ok<T: std::fmt::Debug>(ok: bool, what: T) -> Result<(), TestCaseError> {
+    /// Ends of all kinds, and what lies between.
+    fn extreme() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            any::<u64>(),
+            (0_u64..9).prop_map(|n| n.wrapping_sub(4)),
+            (0_u64..9).prop_map(|n| (1 << 63) + n - 4),
+            (0_u64..9).prop_map(|n| (1 << 32) + n - 4),
+            (0_u64..9).prop_map(|n| (1 << 31) + n - 4),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
+
+        #[test]
+        fn large_numbers_are_in_their_intervals(a in [extreme(), extreme()], b in [extreme(), extreme()], by in 0_u32..64) {
+            let set = |n: [u64; 2]| Interval::constant(64, n[0]).join(&Interval::constant(64, n[1]));
+            let (left, right) = (set(a), set(b));
+            for (x, y) in a.into_iter().flat_map(|x| b.into_iter().map(move |y| (x, y))) {
+                let holds = |i: Interval, n: u64| belongs(i.contains(n), (left, x, right, y, by, i, n));
+                holds(left.add(&right), x.wrapping_add(y))?;
+                holds(left.sub(&right), x.wrapping_sub(y))?;
+                holds(left.mul(&right), x.wrapping_mul(y))?;
+                holds(left.and(&right), x & y)?;
+                holds(left.or(&right), x | y)?;
+                holds(left.xor(&right), x ^ y)?;
+                holds(left.shl(by), x << by)?;
+                holds(left.ushr(by), x >> by)?;
+                holds(left.sshr(by), (x.cast_signed() >> by).cast_unsigned())?;
+                holds(left.widened(&right, &[-9, 0, 1 << 31, 1 << 40]), x)?;
+                holds(left.truncated(32).zero_extended(64), x & 0xffff_ffff)?;
+                holds(left.sub(&Interval::constant(64, 1)), x.wrapping_sub(1))?;
+                holds(left.add(&right).sub(&right), x)?;
+            }
+        }
+    }
+
+    fn belongs<T: std::fmt::Debug>(ok: bool, what: T) -> Result<(), TestCaseError> {
         prop_assert!(ok, "{what:?}");
         Ok(())
     }

@@ -10,7 +10,7 @@
 //! what was added without leaving the type, and `inner` what may have left it. Two values of one root are compared
 //! by their distances where the way from one to the other does not wrap, which the intervals tell.
 
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 
 use cranelift_codegen::{
     entity::SecondaryMap,
@@ -30,7 +30,11 @@ const DEPTH: u32 = 5;
 /// How many relations are chained.
 const CHAIN: u32 = 5;
 /// Steps of one proof: relations may branch.
-const STEPS: u32 = 120;
+const STEPS: usize = 120;
+/// Steps of all proofs of one walk.
+const STEPS_AN_INSTRUCTION: usize = 4;
+/// The same of a function without any.
+const FEW_STEPS: usize = 2000;
 /// Relations remembered of one root.
 const RELATIONS: usize = 12;
 
@@ -69,6 +73,8 @@ pub struct Scope<'f> {
     narrowed: HashMap<Value, Interval>,
     relations: HashMap<Value, Vec<Relation>>,
     undo: Vec<Undo>,
+    /// Steps of proofs left: what a function may take grows with its size.
+    steps: Cell<usize>,
 }
 
 impl<'f> Scope<'f> {
@@ -82,6 +88,7 @@ impl<'f> Scope<'f> {
             narrowed: HashMap::new(),
             relations: HashMap::new(),
             undo: Vec::new(),
+            steps: Cell::new(FEW_STEPS + STEPS_AN_INSTRUCTION * func.dfg.num_insts()),
         }
     }
 
@@ -282,11 +289,14 @@ impl<'f> Scope<'f> {
 
     /// Whether `int(a) + distance <= int(b)` is sure.
     pub fn is_at_most(&self, a: Value, distance: i64, b: Value) -> bool {
-        let mut steps = STEPS;
-        self.proves(a, distance.into(), b, CHAIN, &mut steps)
+        let most = STEPS.min(self.steps.get());
+        let mut left = most;
+        let proven = self.proves(a, distance.into(), b, CHAIN, &mut left);
+        self.steps.set(self.steps.get() - (most - left));
+        proven
     }
 
-    fn proves(&self, a: Value, distance: i128, b: Value, chain: u32, steps: &mut u32) -> bool {
+    fn proves(&self, a: Value, distance: i128, b: Value, chain: u32, steps: &mut usize) -> bool {
         if *steps == 0 {
             return false;
         }
@@ -315,7 +325,7 @@ impl<'f> Scope<'f> {
     }
 
     /// By what `a` or `b` is made of.
-    fn proves_by_parts(&self, a: Value, distance: i128, b: Value, chain: u32, steps: &mut u32) -> bool {
+    fn proves_by_parts(&self, a: Value, distance: i128, b: Value, chain: u32, steps: &mut usize) -> bool {
         let whole = self.stripped(a);
         if let Some(inst) = self.func.dfg.value_def(whole).inst() {
             let args = self.func.dfg.inst_args(inst);

@@ -54,6 +54,8 @@ pub struct Solver<'f> {
     domtree: DominatorTree,
     /// Position of each block in reverse postorder.
     order: SecondaryMap<Block, u32>,
+    /// Every way back leads to a block that dominates it, as it does in wasm. Else nothing is said.
+    reducible: bool,
     stops: Vec<i64>,
     counters: Vec<Counter>,
     /// Which of them are of a header.
@@ -74,10 +76,18 @@ impl<'f> Solver<'f> {
         let mut order = SecondaryMap::new();
         domtree.cfg_rpo().zip(0..).for_each(|(block, n)| order[*block] = n);
         let (stops, counters, counters_of) = Default::default();
-        let mut solver = Self { func, cfg, domtree, order, stops, counters, counters_of };
+        let mut solver = Self { func, cfg, domtree, order, reducible: true, stops, counters, counters_of };
+        solver.reducible = solver.is_reducible();
         solver.stops = solver.compared();
         solver.find_counters();
         solver
+    }
+
+    fn is_reducible(&self) -> bool {
+        self.domtree.cfg_rpo().all(|block| {
+            let mut ways = self.cfg.succ_iter(*block);
+            ways.all(|to| self.order[to] > self.order[*block] || self.is_back(*block, to))
+        })
     }
 
     fn is_back(&self, from: Block, to: Block) -> bool {
@@ -193,6 +203,9 @@ impl<'f> Solver<'f> {
     /// Finds what holds and shows it: `visit` is called at each instruction that is reached, in an order in which
     /// whatever dominates comes first.
     pub fn solve(&self, known: &HashMap<Value, Interval>, branches: bool, visit: &mut dyn FnMut(&mut Scope<'_>, Inst)) {
+        if !self.reducible {
+            return;
+        }
         let mut headers = Incoming::new();
         let mut moves: HashMap<Value, u32> = HashMap::new();
         for walk in 0.. {

@@ -1,4 +1,7 @@
 //! The interval of an instruction's result from those of its operands.
+//!
+//! It must hold as well where the processor only guesses that it comes there, as masks are left out by it: so of a
+//! division by zero, too.
 
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
 
@@ -58,8 +61,9 @@ pub fn result(func: &Function, inst: Inst, of: &mut dyn FnMut(Value) -> Interval
             Interval::unsigned(bits, a.min.min(b.min), a.max.min(b.max))
         }
         (Urem, [a, b]) => {
-            let (a, most) = (of(*a), of(*b).max.checked_sub(1)?);
-            Interval::unsigned(bits, 0, a.max.min(most))
+            // By zero is a trap before, but past it the processor may guess what some machines give: the dividend.
+            let (a, b) = (of(*a), of(*b));
+            Interval::unsigned(bits, 0, if b.min == 0 { a.max } else { a.max.min(b.max - 1) })
         }
         (Udiv, [a, b]) => {
             let least = of(*b).min.max(1);

@@ -126,7 +126,7 @@ pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileErr
         let mut compile = |hides| {
             let mut translated = translation.function(symbol, hides)?;
             passes::run(&mut translated.clif, &translated.known, &options.without);
-            emit::compile(module, translated, target, &*isa, &mut context)
+            emit::compile(module, translated, target, &*isa, &mut context, &options.without)
         };
         let mut function = compile(false)?;
         if emit::stray(target, &function).is_some() {

@@ -27,6 +27,7 @@ use wasmkc_abi::limits::MAX_FRAME_BYTES;
 use crate::{
     CompileError, isa,
     module::Module,
+    passes::{self, Pass},
     runtime::Runtime,
     translate::{Symbol, Translated},
 };
@@ -123,20 +124,21 @@ pub fn stray(target: isa::Target, function: &Compiled) -> Option<u32> {
     }
 }
 
-/// Compiles one function; `context` is what the last one has left behind.
+/// Compiles one function; `context` is what the last one has left behind, `without` the passes to leave out.
 pub fn compile(
     module: &Module<'_>,
     translated: Translated,
     machine: isa::Target,
     isa: &dyn TargetIsa,
     context: &mut Context,
+    without: &[Pass],
 ) -> Result<Compiled, CompileError> {
     let symbol = translated.symbol;
     let internal =
         |what: &dyn std::fmt::Display| CompileError::internal("emit", format!("{}: {what}", place(module, symbol)));
     context.clear();
     context.func = translated.clif;
-    let compiled = generate(machine, isa, context).map_err(|e| match e {
+    let compiled = generate(machine, isa, context, without).map_err(|e| match e {
         CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => {
             let what = "too large for the code generator".to_owned();
             CompileError::FunctionTooLarge { place: place(module, symbol), what }
@@ -189,22 +191,21 @@ pub fn compile(
 }
 
 /// Runs the code generator, with what a machine needs between optimisation and the rest.
-fn generate(machine: isa::Target, isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledCode, CodegenError> {
+fn generate(
+    machine: isa::Target,
+    isa: &dyn TargetIsa,
+    context: &mut Context,
+    without: &[Pass],
+) -> Result<CompiledCode, CodegenError> {
     let control = &mut ControlPlane::default();
-    match machine {
-        isa::Target::X86_64 | isa::Target::Portable => {
-            context.compile(isa, control).map_err(|e| e.inner)?;
-            context.take_compiled_code().ok_or_else(|| CodegenError::Unsupported("no code".to_owned()))
-        }
-        isa::Target::Aarch64 => {
-            context.optimize(isa, control)?;
-            aarch64::bring_near(&mut context.func);
-            context.verify_if(isa)?;
-            let code =
-                isa.compile_function(&context.func, &context.domtree, &mut Default::default(), false, control)?;
-            Ok(code.apply_params(&context.func.params))
-        }
+    context.optimize(isa, control)?;
+    passes::run_behind(context, without);
+    if machine == isa::Target::Aarch64 {
+        aarch64::bring_near(&mut context.func);
     }
+    context.verify_if(isa)?;
+    let code = isa.compile_function(&context.func, &context.domtree, &mut Default::default(), false, control)?;
+    Ok(code.apply_params(&context.func.params))
 }
 
 fn field(kind: Reloc) -> Option<Field> {

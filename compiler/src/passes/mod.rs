@@ -1,7 +1,7 @@
 //! What is made better of a function between its translation and the code generator, one pass a file.
 //!
 //! ```text
-//! translate ── checks ── sums ── swaps ── exits ──▶ code generator's own optimiser
+//! translate ── checks ── sums ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
 //!                 └── range ─┘ what values may be
 //! ```
 //! Fuel in a register is the translation's own (`translate/fuel/register.rs`), and has its switch here.
@@ -15,13 +15,17 @@
 
 mod checks;
 mod exits;
+mod invariants;
 mod range;
 mod sums;
 mod swaps;
 
 use std::collections::HashMap;
 
-use cranelift_codegen::ir::{Function, Opcode, Value};
+use cranelift_codegen::{
+    Context,
+    ir::{Function, Opcode, Value},
+};
 
 pub use range::Interval;
 
@@ -38,11 +42,14 @@ pub enum Pass {
     Swaps,
     /// Constant results have a block of their own.
     Exits,
+    /// Copies that the code generator's optimiser makes go where they cost a loop time.
+    Invariants,
 }
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 5] = [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits];
+    pub const ALL: [Self; 6] =
+        [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits, Self::Invariants];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
@@ -52,6 +59,7 @@ impl Pass {
             Self::Sums => "no-sums",
             Self::Swaps => "no-swaps",
             Self::Exits => "no-exits",
+            Self::Invariants => "no-invariants",
             Self::FuelRegister => "no-fuel-register",
         }
     }
@@ -63,7 +71,7 @@ impl Pass {
     }
 }
 
-/// Runs all passes but those in `without`. `known` says what loads may give.
+/// Runs all passes that come before the code generator, but those in `without`. `known` says what loads may give.
 pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
     let runs = |pass| !without.contains(&pass);
     let has_masks = has_masks(func);
@@ -78,6 +86,13 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pas
     }
     if runs(Pass::Exits) {
         exits::run(func);
+    }
+}
+
+/// Runs the passes behind the code generator's own optimiser, but those in `without`.
+pub fn run_behind(context: &mut Context, without: &[Pass]) {
+    if !without.contains(&Pass::Invariants) {
+        invariants::run(context);
     }
 }
 

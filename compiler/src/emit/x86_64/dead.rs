@@ -1,15 +1,17 @@
-//! Drops instructions that nothing reaches, so that every byte of a function means something to the audit.
+//! Drops instructions that nothing reaches, so that every byte of a function means something to the audit, and those
+//! that change nothing.
 //!
 //! Cranelift threads jumps through blocks that only jump on, and leaves such a block behind where it cannot
-//! take it back. Comes after `constants` (there are instructions only) and before `returns`.
+//! take it back. It extends a value from 32 to 64 bits by `mov r32, r32` where the instruction before has cleared the
+//! upper half already. Comes after `constants` (there are instructions only) and before `returns`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
 
 use super::Compiled;
 
-/// An instruction and whether control reaches it.
+/// An instruction and whether control reaches it, to some effect.
 struct Step {
     instruction: Instruction,
     reached: bool,
@@ -22,13 +24,16 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
         .map(|instruction| (instruction.ip() as u32, Step { instruction, reached: false }))
         .collect();
     mark(&mut steps)?;
+    for at in extended_already(&steps) {
+        steps.entry(at).and_modify(|step| step.reached = false);
+    }
     if steps.values().all(|s| s.reached) {
         return Ok(());
     }
     let kept = steps.iter().filter(|(_, s)| s.reached).map(|(at, s)| *at..s.instruction.next_ip() as u32);
     out.keep(kept, |bytes, old, new, kept| {
         let Some(target) = steps.get(&old).and_then(|step| branch_target(&step.instruction)) else { return Ok(()) };
-        debug_assert!(kept.has(target), "what is reached leads to {target:#x}, which is not");
+        debug_assert!(kept.has(target), "what stays leads to {target:#x}, which does not");
         let len = bytes.len();
         if len < 5 {
             return Err(format!("short branch at {old:#x}"));
@@ -37,6 +42,38 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
         bytes[len - 4..].copy_from_slice(&(distance as i32).to_le_bytes());
         Ok(())
     })
+}
+
+/// Where a register is extended that the instruction before has written as one of 32 bits. Nothing else leads there.
+fn extended_already(steps: &BTreeMap<u32, Step>) -> Vec<u32> {
+    let targets: BTreeSet<u32> = steps.values().filter_map(|step| branch_target(&step.instruction)).collect();
+    let reached = || steps.iter().filter(|(_, step)| step.reached);
+    let pairs = reached().zip(reached().skip(1));
+    let useless = pairs.filter(|((_, before), (at, step))| {
+        let (before, this) = (&before.instruction, &step.instruction);
+        let extends = this.mnemonic() == Mnemonic::Mov
+            && (this.op0_kind(), this.op1_kind()) == (OpKind::Register, OpKind::Register)
+            && this.op0_register() == this.op1_register()
+            && this.op0_register().is_gpr32();
+        extends
+            && before.next_ip() == this.ip()
+            && clears_upper_half(before)
+            && before.op0_register() == this.op0_register()
+            && !targets.contains(at)
+    });
+    useless.map(|(_, (at, _))| *at).collect()
+}
+
+/// Whether the instruction writes its first operand, which is no memory, whatever happens. Of shifts only those by an
+/// immediate: by a register they may be by nothing.
+fn clears_upper_half(instruction: &Instruction) -> bool {
+    use Mnemonic::{Add, And, Bswap, Imul, Lea, Mov, Movzx, Or, Rol, Ror, Sar, Shl, Shr, Sub, Xor};
+    instruction.op0_kind() == OpKind::Register
+        && match instruction.mnemonic() {
+            Add | And | Bswap | Imul | Lea | Mov | Movzx | Or | Sub | Xor => true,
+            Rol | Ror | Sar | Shl | Shr => instruction.op1_kind() == OpKind::Immediate8,
+            _ => false,
+        }
 }
 
 fn branch_target(instruction: &Instruction) -> Option<u32> {
@@ -69,6 +106,33 @@ mod tests {
         *,
     };
     use crate::translate::Symbol;
+
+    fn left_of(code: &[u8]) -> Vec<u8> {
+        let (fixups, traps, lines, constants) = (vec![], vec![], vec![], vec![]);
+        let code = code.to_vec();
+        let mut out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
+        remove(&mut out).expect("removed");
+        out.code
+    }
+
+    #[test]
+    fn what_is_extended_already_is_not_extended_again() {
+        // bswap ebx; mov ebx, ebx; ud2
+        assert_eq!(left_of(&[0x0f, 0xcb, 0x89, 0xdb, 0x0f, 0x0b]), [0x0f, 0xcb, 0x0f, 0x0b]);
+        let stays: [&[u8]; 4] = [
+            // bswap rbx; mov ebx, ebx; ud2
+            &[0x48, 0x0f, 0xcb, 0x89, 0xdb, 0x0f, 0x0b],
+            // bswap ecx; mov ebx, ebx; ud2
+            &[0x0f, 0xc9, 0x89, 0xdb, 0x0f, 0x0b],
+            // shl ebx, cl; mov ebx, ebx; ud2
+            &[0xd3, 0xe3, 0x89, 0xdb, 0x0f, 0x0b],
+            // je over the next one; bswap ebx; mov ebx, ebx; ud2
+            &[0x0f, 0x84, 2, 0, 0, 0, 0x0f, 0xcb, 0x89, 0xdb, 0x0f, 0x0b],
+        ];
+        for code in stays {
+            assert_eq!(left_of(code), code);
+        }
+    }
 
     #[test]
     fn a_dead_jump_goes_and_the_rest_moves() {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   the start                      loaded
-//!   a charge                       fuel < cost? out of fuel; fuel = fuel - cost
+//!   a charge                       fuel = fuel - cost; fuel < 0? out of fuel
 //!   a charge by a length           the same, and stored at once: a call follows
 //!   a call that gets the call      stored before, loaded behind
 //!   block, and the function's end
@@ -20,9 +20,8 @@
 //! The audit sees through what the optimiser makes of it: it may compute what is left anew in each block that wants it,
 //! and what two charges leave from the value before both. It drops no comparison, as it knows no ranges.
 
-use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;
-use wasmkc_abi::trap::TrapCode;
 
 use super::super::Translator;
 
@@ -86,11 +85,10 @@ impl Translator<'_, '_, '_> {
     pub(super) fn charge_register(&mut self, variable: Variable, cost: u32) {
         let fuel = self.builder.use_var(variable);
         let cost = self.iconst64(cost.into());
-        let out = self.builder.ins().icmp(IntCC::SignedLessThan, fuel, cost);
         let left = self.builder.ins().isub(fuel, cost);
         self.builder.def_var(variable, left);
         self.fuel = Kept::InRegister { variable, stored: false };
-        self.trap_if(out, TrapCode::OutOfFuel);
+        self.trap_if_out_of_fuel(left);
     }
 
     /// Charges `cost` units, a number that the code computes, to register and memory.

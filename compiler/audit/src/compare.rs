@@ -1,6 +1,6 @@
 //! Comparisons and what the two edges of a branch know by them.
 
-use crate::effects::{Compare, Condition, Register, Width};
+use crate::effects::{Compare, Condition, Operand, Register, Width};
 use crate::state::{Apart, Flags, State};
 use crate::transfer::operand;
 use crate::value::{Fact, Id, Kind, Special};
@@ -11,6 +11,9 @@ pub fn flags(state: &State, compare: Compare) -> Flags {
         Compare::Unknown => return Flags::Unknown,
         Compare::Both(a, b) => return both(state, a, b),
         Compare::With(r, width, second) => (r, width, operand(state, second)),
+        // The register allocator may have put one value into two registers.
+        Compare::Anded(a, b, width) if state.id(a) == state.id(b) => (a, width, operand(state, Operand::Const(0))),
+        Compare::Anded(..) => return Flags::Unknown,
     };
     let (of, wide) = (state.id(r), width == Width::Wide);
     if let (Kind::Frame(depth), Some(Fact { kind: Kind::Limit, .. }), true) = (state.fact(of).kind, second, wide) {

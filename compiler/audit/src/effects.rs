@@ -148,6 +148,8 @@ pub enum Compare {
     With(Register, Width, Operand),
     /// The low bytes of two registers were anded.
     Both(Register, Register),
+    /// Two registers were anded, which compares with zero if both hold one value.
+    Anded(Register, Register, Width),
 }
 
 /// When a branch is taken, in terms of what was compared.

@@ -177,19 +177,21 @@ fn compare(i: &Instruction, constant: Option<u64>) -> Compare {
     if !matches!(i.mnemonic(), Mnemonic::Test | Mnemonic::Cmp) || i.op0_kind() != OpKind::Register {
         return Compare::Unknown;
     }
-    let same = i.op1_kind() == OpKind::Register && i.op1_register() == r;
     if i.mnemonic() == Mnemonic::Test && r.is_gpr8() && i.op1_kind() == OpKind::Register {
         return both(r, i.op1_register());
     }
     if !r.is_gpr64() && !r.is_gpr32() || is_frame(r) {
         return Compare::Unknown;
     }
-    let with = match i.mnemonic() {
-        Mnemonic::Test if same => Operand::Const(0),
-        Mnemonic::Test => return Compare::Unknown,
-        _ => operand(i, constant),
-    };
-    Compare::With(number(r.full_register()), width(r), with)
+    let first = number(r.full_register());
+    if i.mnemonic() == Mnemonic::Cmp {
+        return Compare::With(first, width(r), operand(i, constant));
+    }
+    let second = i.op1_register();
+    if i.op1_kind() != OpKind::Register || is_frame(second) {
+        return Compare::Unknown;
+    }
+    Compare::Anded(first, number(second.full_register()), width(r))
 }
 
 /// `test a, b` of two low bytes.

@@ -1,6 +1,6 @@
 //! The steps on x86_64: rbx keeps the call block, r12 and r13 are the two registers.
 
-use super::{Register, Steps};
+use super::{Register, Steps, broken};
 use crate::common::{Code as Bytes, Kwo};
 
 #[derive(Clone)]
@@ -97,4 +97,27 @@ impl Steps for Code {
         // mov rsp, rbp; pop rbp
         Kwo::new(self.restored().0.raw(&[0x48, 0x89, 0xec, 0x5d]).jmp_at(0))
     }
+}
+
+impl Code {
+    /// Out of fuel if what both registers have in common is negative: `test r12, r13` and jns.
+    fn check_both(self) -> Self {
+        self.raw(&[0x4d, 0x85, 0xec]).over(0x79, |code| code.trap(9))
+    }
+}
+
+#[test]
+fn two_registers_of_one_value_are_compared() {
+    let code = Code::start();
+    let top = code.top();
+    let code = code.less(Register::Fuel, 3).copy(Register::Other, Register::Fuel).check_both().around(top);
+    broken(code.store(Register::Other).end(), &[]);
+}
+
+#[test]
+fn two_registers_of_which_one_is_from_before_the_charge() {
+    let code = Code::start();
+    let top = code.top();
+    let code = code.copy(Register::Other, Register::Fuel).less(Register::Fuel, 3).check_both().around(top);
+    broken(code.end(), &["fuel-free-cycle"]);
 }

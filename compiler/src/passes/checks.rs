@@ -49,7 +49,8 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
     found.apply(func);
 }
 
-fn has_masks(func: &Function) -> bool {
+/// Whether some access of `func` is masked.
+pub fn has_masks(func: &Function) -> bool {
     let mut insts = func.layout.blocks().flat_map(|block| func.layout.block_insts(block));
     insts.any(|inst| func.dfg.insts[inst].opcode() == Opcode::SelectSpectreGuard)
 }

@@ -57,11 +57,13 @@ impl Pass {
 /// Runs all passes but those in `without`. `known` says what loads may give.
 pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
     let runs = |pass| !without.contains(&pass);
+    // Asked before any mask goes: one that goes leaves an index that is inside whatever the processor guesses.
+    let guesses = checks::has_masks(func);
     if runs(Pass::Checks) {
         checks::run(func, known);
     }
     if runs(Pass::Sums) {
-        sums::run(func, known);
+        sums::run(func, known, !guesses);
     }
     if runs(Pass::Swaps) {
         swaps::run(func);

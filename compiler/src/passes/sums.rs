@@ -4,6 +4,10 @@
 //! operands are extended instead: a constant then becomes the displacement of the access, a shift its scale, and one
 //! extended index serves many accesses.
 //!
+//! Where accesses are masked only what values are by themselves counts, not what branches say: past a branch that the
+//! processor guesses wrong a sum in 32 bits wraps to an index that is inside and needs no mask, while the one in 64
+//! would be 4 GiB further.
+//!
 //! Gain: see docs/PERFORMANCE.md.
 
 use std::collections::HashMap;
@@ -28,10 +32,10 @@ enum Wide {
     Shifted(Box<Wide>, u32),
 }
 
-/// Widens sums of `func`. `known` says what loads give.
-pub fn run(func: &mut Function, known: &HashMap<Value, Interval>) {
+/// Widens sums of `func`. `known` says what loads give, `branches` whether what they compare counts.
+pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, branches: bool) {
     let mut found = Vec::new();
-    Solver::new(func).solve(known, true, &mut |scope, inst| {
+    Solver::new(func).solve(known, branches, &mut |scope, inst| {
         if let InstructionData::Unary { opcode: Opcode::Uextend, arg } = scope.func.dfg.insts[inst]
             && scope.func.dfg.value_type(scope.func.dfg.first_result(inst)) == types::I64
             && scope.func.dfg.value_type(arg) == types::I32

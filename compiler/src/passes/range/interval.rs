@@ -22,6 +22,9 @@ pub struct Interval {
     rest: u64,
 }
 
+/// Two numbers of 64 bits may be further apart than half of what they can be.
+const MOST_STEP: u64 = 1 << 62;
+
 /// Largest unsigned number of so many bits.
 pub const fn unsigned_max(bits: u32) -> u64 {
     u64::MAX >> (64 - bits)
@@ -92,8 +95,9 @@ impl Interval {
             && rem(signed, self.step) == self.rest
     }
 
+    /// Larger steps say nothing: sums of rests must not leave their type.
     fn stepped(self, step: u64, rest: u64) -> Self {
-        if step <= 1 { self } else { Self { step, rest, ..self } }
+        if step <= 1 || step > MOST_STEP { self } else { Self { step, rest, ..self } }
     }
 
     /// Each view narrowed by the other; none if nothing is left.
@@ -497,6 +501,18 @@ mod tests {
         assert_eq!((counter.smin, counter.smax), (-1600, -4));
         let next = counter.add(&number(4)).where_compares(IntCC::NotEqual, &number(0));
         assert_eq!(next.map(|n| (n.smin, n.smax)), Some((-1596, -4)));
+    }
+
+    #[test]
+    fn two_far_numbers_plus_another_are_two_numbers() {
+        let number = |n: i64| Interval::constant(64, n as u64);
+        let (low, high) = (i64::MIN + 10, i64::MAX - 10);
+        for by in [-9, -3, -1, 3, 9] {
+            let both = number(low).join(&number(high)).add(&number(by));
+            assert!(both.contains((low + by) as u64) && both.contains((high + by) as u64), "{by}: {both:?}");
+            let both = number(low).join(&number(high)).sub(&number(by));
+            assert!(both.contains((low - by) as u64) && both.contains((high - by) as u64), "{by}: {both:?}");
+        }
     }
 
     #[test]

@@ -80,8 +80,14 @@ pub fn condition(rng: &mut Rng, locals: &[&str]) -> String {
         }
         5 => {
             let (bits, order) = one(rng, &[(16, "be"), (32, "be"), (32, "le")]);
-            let value = rng.u16(..);
-            format!("(i32.{compare} (call $load{bits}_{order} (i32.const {})) (i32.const {value}))", small(rng))
+            let load = format!("(call $load{bits}_{order} (i32.const {}))", small(rng));
+            let (mask, value) = (one(rng, &[0x1fff, 0xff00, 0x0300, 0x000c]), rng.u16(..));
+            match rng.u8(..4) {
+                0 => format!("(i32.and {load} (i32.const {mask}))"),
+                1 => format!("(i32.{} (i32.and {load} (i32.const {mask})) (i32.const 0))", one(rng, &["eq", "ne"])),
+                2 => format!("(i32.eq (i32.and {load} (i32.const {mask})) (i32.const {}))", mask & 0x0101),
+                _ => format!("(i32.{compare} {load} (i32.const {value}))"),
+            }
         }
         _ => format!("(i32.{compare} {} {})", number(rng, locals), number(rng, locals)),
     }

@@ -100,8 +100,28 @@ impl Body<'_> {
                 }
                 self.put("))");
             }
+            8 | 9 => self.compared(),
             _ => self.access(var),
         }
+    }
+
+    /// What is compared is the index, often one that may be negative.
+    fn compared(&mut self) {
+        let var = one(self.rng, &LOCALS);
+        if self.rng.bool() {
+            let (from, by) = (number(self.rng, &["$a", "$b"]), small(self.rng));
+            self.put(&format!("(local.set $x (i32.sub {from} (i32.const {by})))"));
+        }
+        let var = if self.rng.bool() { "$x" } else { var };
+        let compare = if self.rng.bool() { one(self.rng, &["lt_s", "le_s"]) } else { one(self.rng, &COMPARISONS) };
+        let bound = number(self.rng, &["$a", "$b", "$n"]);
+        self.put(&format!("(if (i32.{compare} (local.get {var}) {bound}) (then"));
+        if self.rng.bool() {
+            self.put(&format!("(i32.store8 $own (local.get {var}) (local.get $sum))"));
+        } else {
+            self.access(var);
+        }
+        self.put("))");
     }
 
     fn counted(&mut self, depth: usize) {

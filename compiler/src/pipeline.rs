@@ -200,3 +200,42 @@ fn report(module: &Module<'_>, image: &Image, tables: &object::Tables, options: 
         masked: !options.author_trusted && options.target.masks(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmkc_abi::trap::TrapCode;
+
+    use super::*;
+
+    /// A helper between check and load, and another round of a loop between them.
+    const FILTER: &str = r#"(module
+        (import "xdp" "load8" (func $load8 (param i32) (result i32)))
+        (import "xdp" "len" (func $len (result i32)))
+        (import "kernel" "cpu" (func $cpu (result i32)))
+        (func (export "xdp") (result i32) (local $i i32) (local $n i32)
+          (if (i32.lt_u (local.tee $n (call $len)) (i32.const 8)) (then (return (i32.const 2))))
+          (drop (call $cpu))
+          (loop $l
+            (drop (call $load8 (i32.const 7)))
+            (drop (call $cpu))
+            (drop (call $load8 (local.get $i)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $l (i32.ne (local.get $i) (local.get $n))))
+          (i32.const 2)))"#;
+
+    /// Packet checks left in `FILTER`, whose helper moves the packet or not.
+    fn packet_checks(moves: bool) -> usize {
+        let wasm = wat::parse_str(FILTER).expect("wat");
+        let options = Options { author_trusted: true, ..Options::default() };
+        let mut module = parse::parse(&wasm, &options).expect("parsed");
+        module.moves_packet = moves;
+        let image = build(&module, &options).expect("built");
+        let traps = image.functions.iter().flat_map(|placed| &placed.function.traps);
+        traps.filter(|trap| trap.code == TrapCode::PacketOutOfBounds as u32).count()
+    }
+
+    #[test]
+    fn what_is_known_of_a_packet_ends_where_it_may_move() {
+        assert_eq!((packet_checks(false), packet_checks(true)), (0, 2));
+    }
+}

@@ -4,6 +4,10 @@
 //! operands are extended instead: a constant then becomes the displacement of the access, a shift its scale, and one
 //! extended index serves many accesses.
 //!
+//! Where accesses are masked only what values are by themselves counts, not what branches say: past a branch that the
+//! processor guesses wrong a sum in 32 bits wraps to an index that is inside and needs no mask, while the one in 64
+//! would be 4 GiB further.
+//!
 //! Gain: see docs/PERFORMANCE.md.
 
 use std::collections::HashMap;

@@ -4,6 +4,8 @@
 //! seed ── make (wasm-smith, or wasm-mutate on the official suite) ── prepare ─┬─ ours: compile, audit, load, call ─┐
 //!                                                                            └─ theirs: wasmtime ─────────────────┴─ compare
 //! ```
+//! A third are loops made for the compiler's passes (`loops`), which go through our compiler with and without them too.
+//!
 //! Compared are: whether it instantiates, each exported function's results or trap on several arguments, and at the
 //! end all memories, globals and tables; now and then also that a second compilation gives the same bytes.
 //!
@@ -17,6 +19,7 @@
 mod arguments;
 mod compare;
 mod filter;
+mod loops;
 mod make;
 mod ours;
 mod plan;

@@ -4,7 +4,7 @@ use arbitrary::Unstructured;
 use fastrand::Rng;
 
 use crate::plan::{Plan, Source};
-use crate::{shape, suite};
+use crate::{loops, shape, suite};
 
 /// Bytes that wasm-smith gets of a seed: some run out of them early, which gives short modules too.
 const BYTES: [usize; 4] = [600, 2000, 6000, 16_000];
@@ -30,6 +30,7 @@ pub fn case(seed: u64) -> Option<Case> {
             random(&bytes, &plan)?
         }
         Source::Suite => suite::mutant(&mut rng)?,
+        Source::Loops => loops::module(&mut rng)?,
     };
     Some(Case { wasm, plan })
 }

@@ -15,6 +15,8 @@ pub enum Source {
     Random,
     /// A module of the official suite, mutated.
     Suite,
+    /// Loops over packet and memory (`loops`).
+    Loops,
 }
 
 /// Who has closed what the specification leaves open about NaNs.
@@ -94,7 +96,11 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x706c_616e);
-        let source = if rng.u8(..4) == 0 { Source::Suite } else { Source::Random };
+        let mut source = if rng.u8(..4) == 0 { Source::Suite } else { Source::Random };
+        // Small ones, so that many cost little.
+        if Rng::with_seed(seed ^ 0x6c6f_6f70).u8(..3) == 0 {
+            source = Source::Loops;
+        }
         let generator = source == Source::Random && rng.bool();
         Self {
             seed,

@@ -33,6 +33,12 @@ pub struct Tally {
     pub modules: u64,
     /// Those of the official suite, mutated.
     pub from_suite: u64,
+    /// Those of loops.
+    pub loops: u64,
+    /// Accesses of loops, each with a check.
+    pub checks: u64,
+    /// Checks that the passes take away.
+    pub checks_gone: u64,
     /// Modules an hour.
     pub modules_per_hour: u64,
     /// Modules that our compiler refused.
@@ -68,6 +74,9 @@ impl Tally {
     pub fn add(&mut self, plan: &Plan, outcome: &Outcome) {
         self.modules += 1;
         self.from_suite += u64::from(plan.source == Source::Suite);
+        self.loops += u64::from(plan.source == Source::Loops);
+        self.checks += outcome.checks.0;
+        self.checks_gone += outcome.checks.1;
         self.calls += outcome.calls;
         self.returned += outcome.returned;
         if let Some(reason) = &outcome.refused {
@@ -98,6 +107,9 @@ impl Tally {
         self.seeds += other.seeds;
         self.modules += other.modules;
         self.from_suite += other.from_suite;
+        self.loops += other.loops;
+        self.checks += other.checks;
+        self.checks_gone += other.checks_gone;
         self.refused += other.refused;
         self.no_instance += other.no_instance;
         self.alive += other.alive;
@@ -133,6 +145,13 @@ impl fmt::Display for Tally {
             f,
             "{} modules in {:.0} s, {} an hour; {} of the official suite, mutated",
             self.modules, self.seconds, self.modules_per_hour, self.from_suite
+        )?;
+        writeln!(
+            f,
+            "loops    {:>8}  {} checks, passes take away {:.1} %",
+            self.loops,
+            self.checks,
+            percent(self.checks_gone, self.checks)
         )?;
         writeln!(f, "refused  {:>8}  {:.1} %", self.refused, percent(self.refused, self.modules))?;
         let mut reasons: Vec<_> = self.reasons.iter().collect();

@@ -540,6 +540,18 @@ mod tests {
     }
 
     #[test]
+    fn two_far_numbers_plus_another_are_two_numbers() {
+        let number = |n: i64| Interval::constant(64, n as u64);
+        let (low, high) = (i64::MIN + 10, i64::MAX - 10);
+        for by in [-9, -3, -1, 3, 9] {
+            let both = number(low).join(&number(high)).add(&number(by));
+            assert!(both.contains((low + by) as u64) && both.contains((high + by) as u64), "{by}: {both:?}");
+            let both = number(low).join(&number(high)).sub(&number(by));
+            assert!(both.contains((low - by) as u64) && both.contains((high - by) as u64), "{by}: {both:?}");
+        }
+    }
+
+    #[test]
     fn nothing_is_known_of_what_is_full() {
         assert!(Interval::full(32).add(&Interval::constant(32, 1)).is_full());
     }

@@ -68,6 +68,7 @@ fn arguments(plan: &Plan) -> Vec<OsString> {
     plan.systems.iter().for_each(|kind| add("--system", kind.name().as_ref()));
     plan.sizes.iter().for_each(|size| add("--size", size.to_string().as_ref()));
     add("--seed", plan.seed.to_string().as_ref());
+    plan.without.iter().for_each(|pass| add("-Z", pass.switch().as_ref()));
     plan.command.iter().for_each(|command| add("--wasmkc", command.as_ref()));
     arguments
 }

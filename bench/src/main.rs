@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use wasmkc_bench::instructions;
 use wasmkc_bench::measure::{Plan, run};
@@ -15,6 +15,7 @@ use wasmkc_bench::report::{Style, text};
 use wasmkc_bench::systems::Kind;
 use wasmkc_bench::workload::Workload;
 use wasmkc_bench::{chart, trace, workload};
+use wasmkc_compiler::Pass;
 
 const EXAMPLES: &str = "Examples:
   wkc-bench                                   everything
@@ -59,6 +60,9 @@ struct Args {
     /// This runs in valgrind
     #[arg(long, hide = true, requires = "instructions")]
     counted: bool,
+    /// Leave out a pass of our compiler, as `wasmkc build` does (again for more)
+    #[arg(short = 'Z', value_name = "no-PASS", value_parser = pass())]
+    without: Vec<Pass>,
     /// Folder of results.json, results.md and chart.svg; with --instructions of instructions.json and instructions.md
     #[arg(long, default_value = "build/bench")]
     out: PathBuf,
@@ -95,8 +99,15 @@ fn plan(args: &Args) -> Plan {
         packets: if args.instructions { instructions::PACKETS } else { trace::PACKETS },
         seed: args.seed,
         command: args.wasmkc.clone(),
+        without: args.without.clone(),
         counted: args.counted,
     }
+}
+
+/// Parses the switch that leaves out a pass.
+fn pass() -> impl TypedValueParser<Value = Pass> {
+    PossibleValuesParser::new(Pass::ALL.map(Pass::switch))
+        .try_map(|switch| Pass::by_switch(&switch).ok_or("the compiler has no such pass"))
 }
 
 fn main() -> ExitCode {

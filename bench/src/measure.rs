@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use wasmkc_compiler::Pass;
 
 use crate::instructions;
 use crate::machine::Machine;
 use crate::results::{Code, LeftOut, Results, Row, Sample, Unit, means};
-use crate::systems::{self, Kind, System, sha256};
+use crate::systems::{self, Kind, Ours, System, sha256};
 use crate::toolchain::Toolchain;
 use crate::trace::Trace;
 use crate::workload::Workload;
@@ -34,8 +35,16 @@ pub struct Plan {
     pub seed: u64,
     /// The `wasmkc` whose objects must be those that are measured.
     pub command: Option<PathBuf>,
+    /// Passes of our compiler to leave out.
+    pub without: Vec<Pass>,
     /// This runs in valgrind, which counts the calls of [`crate::instructions`].
     pub counted: bool,
+}
+
+impl Plan {
+    fn ours(&self) -> Ours<'_> {
+        Ours { command: self.command.as_deref(), without: &self.without }
+    }
 }
 
 type Running = Vec<(Kind, Box<dyn System>)>;
@@ -85,7 +94,7 @@ fn build(plan: &Plan, workload: &Workload, toolchain: &Toolchain, results: &mut 
             results.left_out.push(LeftOut { workload: workload.name.to_owned(), system: *kind, reason });
             continue;
         }
-        match systems::build(*kind, workload, toolchain, plan.command.as_deref()) {
+        match systems::build(*kind, workload, toolchain, plan.ours()) {
             Ok(system) => {
                 let built = system.built().clone();
                 results.code.push(Code { workload: workload.name.to_owned(), system: *kind, built });
@@ -174,6 +183,7 @@ mod tests {
             packets: 64,
             seed: 1,
             command: None,
+            without: Vec::new(),
             counted: false,
         }
     }
@@ -204,7 +214,9 @@ mod tests {
         std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).expect("set");
         let toolchain = Toolchain::new(1).expect("compilers");
         let empty = by_name("empty").expect("a name");
-        let error = systems::build(Kind::Wasmkc, empty, &toolchain, Some(&command)).err().expect("another object");
+        let error = systems::build(Kind::Wasmkc, empty, &toolchain, Ours { command: Some(&command), without: &[] })
+            .err()
+            .expect("another object");
         assert!(error.to_string().contains("makes another object than what would be measured"), "{error:#}");
     }
 }

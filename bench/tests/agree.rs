@@ -19,6 +19,7 @@ fn plan(workloads: &[&str], systems: Vec<Kind>) -> Plan {
         packets: 96,
         seed: 3,
         command: None,
+        without: Vec::new(),
         counted: false,
     }
 }

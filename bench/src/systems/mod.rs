@@ -14,7 +14,7 @@ use clap::ValueEnum;
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wasmkc_compiler::Target;
+use wasmkc_compiler::{Pass, Target};
 use wasmkc_host::MACHINE;
 
 use crate::toolchain::{Form, Toolchain};
@@ -158,24 +158,28 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// `workload` in system `kind`. `command` is the `wasmkc` to compare wasmkc's bytes with.
+/// What wasmkc's compiler is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ours<'a> {
+    /// The `wasmkc` to compare the bytes with.
+    pub command: Option<&'a Path>,
+    /// Passes left out.
+    pub without: &'a [Pass],
+}
+
+/// `workload` in system `kind`.
 ///
 /// # Errors
 /// If it cannot be compiled or loaded.
-pub fn build(
-    kind: Kind,
-    workload: &Workload,
-    toolchain: &Toolchain,
-    command: Option<&Path>,
-) -> Result<Box<dyn System>> {
+pub fn build(kind: Kind, workload: &Workload, toolchain: &Toolchain, ours: Ours<'_>) -> Result<Box<dyn System>> {
     Ok(match kind {
         Kind::Clang => Box::new(native::Native::new(workload, toolchain, Form::Clang)?),
         Kind::ClangGeneral => Box::new(native::Native::new(workload, toolchain, Form::ClangGeneral)?),
         Kind::Gcc => Box::new(native::Native::new(workload, toolchain, Form::Gcc)?),
-        Kind::Wasmkc => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Trusted)?),
-        Kind::WasmkcMasked => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Masked)?),
-        Kind::WasmkcPortable => Box::new(wasmkc::Shipped::new(workload, toolchain, command, wasmkc::As::Portable)?),
-        Kind::WasmkcMemory => Box::new(wasmkc::InMemory::new(workload, toolchain)?),
+        Kind::Wasmkc => Box::new(wasmkc::Shipped::new(workload, toolchain, ours, wasmkc::As::Trusted)?),
+        Kind::WasmkcMasked => Box::new(wasmkc::Shipped::new(workload, toolchain, ours, wasmkc::As::Masked)?),
+        Kind::WasmkcPortable => Box::new(wasmkc::Shipped::new(workload, toolchain, ours, wasmkc::As::Portable)?),
+        Kind::WasmkcMemory => Box::new(wasmkc::InMemory::new(workload, toolchain, ours)?),
         Kind::Ebpf => Box::new(ebpf::Ebpf::new(workload, toolchain)?),
         Kind::Wasmtime => Box::new(wasmtime::Wasmtime::new(workload, toolchain, false)?),
         Kind::WasmtimeFuel => Box::new(wasmtime::Wasmtime::new(workload, toolchain, true)?),

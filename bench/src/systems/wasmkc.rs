@@ -10,7 +10,7 @@ use wasmkc_abi::limits::STACK_XDP;
 use wasmkc_compiler::{Object, Options, Target, compile, compile_all};
 use wasmkc_host::{Grant, Instance, MACHINE, Program};
 
-use super::{Built, FNV_START, System, fnv, milliseconds, sha256};
+use super::{Built, FNV_START, Ours, System, fnv, milliseconds, sha256};
 use crate::toolchain::{Compiled, Form, Toolchain};
 use crate::trace::{BYTES, Trace};
 use crate::workload::Workload;
@@ -47,6 +47,7 @@ fn object(compiled: &Compiled, options: &Options, command: Option<&Path>) -> Res
     let output = Command::new(command)
         .args(["build", "--author", author, "--output"])
         .args([&path, &compiled.path])
+        .args(options.without.iter().flat_map(|pass| ["-Z", pass.switch()]))
         .output()
         .with_context(|| command.display().to_string())?;
     if !output.status.success() {
@@ -66,16 +67,17 @@ pub struct Shipped {
 }
 
 impl Shipped {
-    /// Compiles, compares with what `command` makes, loads.
-    pub fn new(workload: &Workload, toolchain: &Toolchain, command: Option<&Path>, way: As) -> Result<Self> {
+    /// Compiles, compares with what the command makes, loads.
+    pub fn new(workload: &Workload, toolchain: &Toolchain, ours: Ours<'_>, way: As) -> Result<Self> {
         let wasm = toolchain.compile(workload, Form::Shipped)?;
         let options = Options {
             author_trusted: way != As::Masked,
             name: workload.name.to_owned(),
             target: if way == As::Portable { Target::Portable } else { native()? },
+            without: ours.without.to_vec(),
             ..Options::default()
         };
-        let shipped = object(&wasm, &options, command)?;
+        let shipped = object(&wasm, &options, ours.command)?;
         let bytes = wasm.bytes()?;
         // of the whole object the loader takes what is native
         let whole = (way != As::Portable).then_some(&*shipped);
@@ -132,10 +134,10 @@ const GRANT: Grant = Grant { fuel: 1 << 40, stack: STACK_XDP };
 
 impl InMemory {
     /// Compiles, loads, fills the tables.
-    pub fn new(workload: &Workload, toolchain: &Toolchain) -> Result<Self> {
+    pub fn new(workload: &Workload, toolchain: &Toolchain, ours: Ours<'_>) -> Result<Self> {
         let wasm = toolchain.compile(workload, Form::Memory)?.bytes()?;
-        let name = workload.name.to_owned();
-        let options = Options { author_trusted: true, name, target: native()?, ..Options::default() };
+        let (name, without) = (workload.name.to_owned(), ours.without.to_vec());
+        let options = Options { author_trusted: true, name, target: native()?, without, ..Options::default() };
         let ((object, program), time) = toolchain.timed(|| load(&wasm, &options, None))?;
         let built = Built {
             code_bytes: Some(object.report.text_bytes as usize),

@@ -8,6 +8,8 @@
 mod calls;
 #[path = "compiled.rs"]
 mod compiled;
+#[path = "fuel_register.rs"]
+mod fuel_register;
 #[path = "large.rs"]
 mod large;
 #[path = "memories.rs"]

@@ -18,7 +18,8 @@
 //! is computed in each block that wants it and moved back where the loop starts. `-Z no-fuel-register` leaves it out.
 //!
 //! The audit sees through what the optimiser makes of it: it may compute what is left anew in each block that wants it,
-//! and what two charges leave from the value before both. It drops no comparison, as it knows no ranges.
+//! and what two charges leave from the value before both. No comparison is dropped: none follows from those before, as
+//! each charge takes something.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::Variable;

@@ -1,8 +1,8 @@
 //! WebAssembly bytes in, kernel object out.
 //!
 //! ```text
-//! wasm ── validate ── parse ── translate ── compile ── emit ── object ── join ── audit ──▶ .kwo bytes
-//!                     └─────────── once a target ────────────────┘
+//! wasm ── validate ── parse ── translate ── passes ── compile ── emit ── object ── join ── audit ──▶ .kwo bytes
+//!                     └──────────────── once a target ─────────────────────┘
 //! ```
 //!
 //! Design principles:

@@ -19,7 +19,7 @@ pub use register::Kept;
 /// Units that an entry pays for the frame, the checks and the way back.
 pub const FRAME: u32 = 2;
 /// Units for each element that is set by filling or growing a table: the registers of all around may come and go.
-pub const ELEMENT: u32 = 4;
+pub const ELEMENT: u32 = 5;
 /// Parameters and locals that one unit pays to put in their places.
 const LOCALS_PER_UNIT: u32 = 8;
 

@@ -5,7 +5,8 @@
 //! wanted unless the values alone keep the address inside: what a branch says does not hold when the processor
 //! guesses it.
 //!
-//! Gain: see docs/PERFORMANCE.md.
+//! Gain: without it the filters of `make bench` take 23 % more instructions (512 bytes, the way in taken off); `checksum`
+//! and `balancer` 21 %, `scan` 16 %.
 
 use std::collections::HashMap;
 

@@ -8,7 +8,7 @@
 //! processor guesses wrong a sum in 32 bits wraps to an index that is inside and needs no mask, while the one in 64
 //! would be 4 GiB further.
 //!
-//! Gain: see docs/PERFORMANCE.md.
+//! Gain: without it the filters of `make bench` take 3 % more instructions (512 bytes, the way in taken off).
 
 use std::collections::HashMap;
 

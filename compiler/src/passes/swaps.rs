@@ -3,7 +3,7 @@
 //! Packets are big-endian, so a filter swaps what it loads and compares that with a constant. The constant can be
 //! swapped instead, here and now: `swap(x) == c` is `x == swap(c)`, and `swap(x) & m == c` is `x & swap(m) == swap(c)`.
 //!
-//! Gain: see docs/PERFORMANCE.md.
+//! Gain: without it the filters of `make bench` take 2 % more instructions (512 bytes, the way in taken off).
 
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},

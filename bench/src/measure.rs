@@ -191,7 +191,7 @@ mod tests {
     /// What `measure` says of the first workload as clang has it and the second as gcc has it.
     fn side_by_side(first: &str, second: &str, size: usize) -> Result<Row> {
         let toolchain = Toolchain::new(1)?;
-        let of = |name: &str, kind| systems::build(kind, by_name(name).context("a name")?, &toolchain, None);
+        let of = |name: &str, kind| systems::build(kind, by_name(name).context("a name")?, &toolchain, Ours::default());
         let mut running = vec![(Kind::Clang, of(first, Kind::Clang)?), (Kind::Gcc, of(second, Kind::Gcc)?)];
         let workload = by_name(first).context("a name")?;
         measure(&plan(), workload, &Trace::new(workload, size, 64, 1), &mut running)

@@ -135,16 +135,25 @@ impl Translator<'_, '_, '_> {
     /// Length of the packet, i64 of 32 bits. Where nothing moves the packet it is one value in the whole function, so
     /// that what is once known of it stays known.
     pub(super) fn packet_len(&mut self) -> Value {
-        if let Some(len) = self.packet_len {
+        match self.packet_len {
+            Some((len, _)) => len,
+            None => self.packet_field_of_32_bits(offset_of!(Call, packet_len)),
+        }
+    }
+
+    /// The same as i32.
+    pub(super) fn packet_len32(&mut self) -> Value {
+        if let Some((_, len)) = self.packet_len {
             return len;
         }
-        self.packet_field_of_32_bits(offset_of!(Call, packet_len))
+        let len = self.packet_len();
+        self.builder.ins().ireduce(types::I32, len)
     }
 
     /// Loads the length at the start of a function, before anything can ask for it.
     pub(super) fn load_packet_len(&mut self) {
         if !self.module.moves_packet {
-            self.packet_len = Some(self.packet_len());
+            self.packet_len = Some((self.packet_len(), self.packet_len32()));
         }
     }
 

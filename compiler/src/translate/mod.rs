@@ -88,8 +88,8 @@ struct Translator<'m, 'a, 'f> {
     carried: u64,
     callees: HashMap<Symbol, FuncRef>,
     regions: bounds::Regions,
-    /// The packet's length, where nothing changes it.
-    packet_len: Option<Value>,
+    /// The packet's length, as i64 and as i32, where nothing changes it.
+    packet_len: Option<(Value, Value)>,
     /// What some loads may give.
     known: HashMap<Value, Interval>,
 }

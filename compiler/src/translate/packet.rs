@@ -9,8 +9,7 @@ impl Translator<'_, '_, '_> {
     pub(super) fn packet(&mut self, op: PacketOp) {
         match op {
             PacketOp::Len => {
-                let len = self.packet_len();
-                let len = self.builder.ins().ireduce(types::I32, len);
+                let len = self.packet_len32();
                 self.push(len);
             }
             PacketOp::TotalLen => {

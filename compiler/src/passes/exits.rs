@@ -23,8 +23,8 @@ const MOST_PAST: usize = 32;
 /// Most instructions that are copied: stores of what callers look for in memory, and the return.
 const MOST_COPIED: usize = 4;
 
-/// Which parameters of a block are constant, and which number.
-type Constants = Vec<Option<i64>>;
+/// Parameters that the end of a way wants, and which number they are, if they are constant.
+type Constants = Vec<(Value, Option<i64>)>;
 
 /// Sends each way of `func` as far as nothing is done on it.
 pub fn run(func: &mut Function) {
@@ -39,14 +39,20 @@ pub fn run(func: &mut Function) {
         let count = destinations(func, last).len();
         for position in 0..count {
             let call = destinations(func, last)[position];
-            let (to, args) = follow(func, call, &needed);
-            let (to, args) = match returned(func, to, &args) {
+            // A copy of its end takes what it wants of the blocks gone past along, so there any may be.
+            let whole = Way::of(func, call, |_| true);
+            let (to, args) = match whole.constants(func) {
                 Some(constants) => {
-                    let rest = args.iter().zip(&constants).filter(|(_, number)| number.is_none());
-                    let rest = rest.map(|(arg, _)| *arg).collect();
-                    (*exits.entry((to, constants.clone())).or_insert_with(|| exit(func, to, &constants)), rest)
+                    let rest = constants.iter().filter(|(_, number)| number.is_none());
+                    let rest = rest.map(|(param, _)| whole.value(func, *param)).collect();
+                    let key = (whole.to, constants);
+                    let copy = exits.get(&key).copied();
+                    (copy.unwrap_or_else(|| *exits.entry(key.clone()).or_insert(exit(func, key.0, &key.1))), rest)
                 }
-                None => (to, args),
+                None => {
+                    let part = Way::of(func, call, |block| !needed.contains(&block));
+                    (part.to, part.args)
+                }
             };
             let new = BlockCall::new(to, args.into_iter().map(BlockArg::from), &mut func.dfg.value_lists);
             let dfg = &mut func.dfg;
@@ -59,23 +65,7 @@ fn destinations(func: &Function, branch: Inst) -> &[BlockCall] {
     func.dfg.insts[branch].branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables)
 }
 
-/// Where a branch comes to in the end, with what it brings there.
-fn follow(func: &Function, call: BlockCall, needed: &HashSet<Block>) -> (Block, Vec<Value>) {
-    let pool = &func.dfg.value_lists;
-    let values = |call: &BlockCall| call.args(pool).filter_map(|arg| arg.as_value()).collect::<Vec<_>>();
-    let (mut to, mut args) = (call.block(pool), values(&call));
-    for _ in 0..MOST_PAST {
-        let Some(jump) = only_instruction(func, to).filter(|_| !needed.contains(&to)) else { break };
-        let InstructionData::Jump { destination, .. } = &func.dfg.insts[jump] else { break };
-        // What is no parameter of the block is known on every way to it.
-        let brought = brought(func, to, &args);
-        args = values(destination).into_iter().map(brought).collect();
-        to = destination.block(pool);
-    }
-    (to, args)
-}
-
-/// Blocks whose parameters others use: no way may go past them.
+/// Blocks whose parameters others use: past them go only ways that end in a copy.
 fn needed(func: &Function) -> HashSet<Block> {
     let mut needed = HashSet::new();
     for block in func.layout.blocks() {
@@ -91,13 +81,55 @@ fn needed(func: &Function) -> HashSet<Block> {
     needed
 }
 
-/// What a value is to whoever comes to `block` with `args`.
-fn brought<'f>(func: &'f Function, block: Block, args: &[Value]) -> impl Fn(Value) -> Value + 'f {
-    let brought: HashMap<Value, Value> =
-        func.dfg.block_params(block).iter().copied().zip(args.iter().copied()).collect();
-    move |value| {
+/// Where a branch comes to through blocks that only jump on.
+struct Way {
+    to: Block,
+    /// What it brings there.
+    args: Vec<Value>,
+    /// The parameters of all blocks on it, the last among them, and what they are then.
+    params: HashMap<Value, Value>,
+}
+
+impl Way {
+    /// From `call` on, past blocks that are `passable`.
+    fn of(func: &Function, call: BlockCall, passable: impl Fn(Block) -> bool) -> Self {
+        let pool = &func.dfg.value_lists;
+        let values = |call: &BlockCall| call.args(pool).filter_map(|arg| arg.as_value()).collect::<Vec<_>>();
+        let mut way = Self { to: call.block(pool), args: values(&call), params: HashMap::new() };
+        for _ in 0..MOST_PAST {
+            way.params.extend(func.dfg.block_params(way.to).iter().copied().zip(way.args.iter().copied()));
+            let Some(jump) = only_instruction(func, way.to).filter(|_| passable(way.to)) else { break };
+            let InstructionData::Jump { destination, .. } = &func.dfg.insts[jump] else { break };
+            way.args = values(destination).into_iter().map(|value| way.value(func, value)).collect();
+            way.to = destination.block(pool);
+        }
+        way
+    }
+
+    /// What `value` is to whoever goes this way. What is no parameter on it is known wherever it begins.
+    fn value(&self, func: &Function, value: Value) -> Value {
         let value = func.dfg.resolve_aliases(value);
-        brought.get(&value).copied().unwrap_or(value)
+        self.params.get(&value).copied().unwrap_or(value)
+    }
+
+    /// If it ends with little but the return of constants: what that wants of the parameters.
+    fn constants(&self, func: &Function) -> Option<Constants> {
+        let insts: Vec<Inst> = func.layout.block_insts(self.to).take(MOST_COPIED + 1).collect();
+        let (last, before) = insts.split_last()?;
+        let stores = before.iter().all(|inst| func.dfg.insts[*inst].opcode() == Opcode::Store);
+        if func.dfg.insts[*last].opcode() != Opcode::Return || !stores {
+            return None;
+        }
+        let number = |value: Value| constant(func, self.value(func, value)).map(|c| c.min as i64);
+        let mut constants = Constants::new();
+        for value in insts.iter().flat_map(|inst| func.dfg.inst_values(*inst)) {
+            let value = func.dfg.resolve_aliases(value);
+            if self.params.contains_key(&value) && constants.iter().all(|(param, _)| *param != value) {
+                constants.push((value, number(value)));
+            }
+        }
+        let gains = constants.iter().any(|(_, number)| number.is_some());
+        (gains && func.dfg.inst_args(*last).iter().all(|value| number(*value).is_some())).then_some(constants)
     }
 }
 
@@ -105,47 +137,32 @@ fn only_instruction(func: &Function, block: Block) -> Option<Inst> {
     func.layout.first_inst(block).filter(|first| func.layout.last_inst(block) == Some(*first))
 }
 
-/// If whoever comes to `block` with `args` does little but return constants: those of `args` that are constant.
-fn returned(func: &Function, block: Block, args: &[Value]) -> Option<Constants> {
-    let insts: Vec<Inst> = func.layout.block_insts(block).take(MOST_COPIED + 1).collect();
-    let (last, before) = insts.split_last()?;
-    let stores = before.iter().all(|inst| func.dfg.insts[*inst].opcode() == Opcode::Store);
-    if func.dfg.insts[*last].opcode() != Opcode::Return || !stores {
-        return None;
-    }
-    let brought = brought(func, block, args);
-    let mut results = func.dfg.inst_args(*last).iter();
-    let constants: Constants = args.iter().map(|arg| constant(func, *arg).map(|c| c.min as i64)).collect();
-    let some = constants.iter().any(Option::is_some);
-    (some && results.all(|value| constant(func, brought(*value)).is_some())).then_some(constants)
-}
-
-/// The copy of `block` for these constants; what else comes in are its parameters.
+/// The copy of `block` for these constants; what else it wants are its parameters.
 fn exit(func: &mut Function, block: Block, constants: &Constants) -> Block {
     let copy = func.dfg.make_block();
     func.layout.append_block(copy);
     func.layout.set_cold(copy);
-    let params = func.dfg.block_params(block).to_vec();
     let mut cursor = FuncCursor::new(func).at_bottom(copy).with_srcloc(SourceLoc::default());
     let mut values: HashMap<Value, Value> = HashMap::new();
-    for (param, number) in params.into_iter().zip(constants) {
-        let ty = cursor.func.dfg.value_type(param);
+    for (param, number) in constants {
+        let ty = cursor.func.dfg.value_type(*param);
         let value = match number {
             Some(number) => cursor.ins().iconst(ty, *number),
             None => cursor.func.dfg.append_block_param(copy, ty),
         };
-        values.insert(param, value);
+        values.insert(*param, value);
     }
     for inst in cursor.func.layout.block_insts(block).collect::<Vec<_>>() {
         let new = cursor.func.dfg.clone_inst(inst);
         cursor.insert_inst(new);
-        let resolved: Vec<Value> = cursor.func.dfg.inst_values(new).collect();
-        let mapped = resolved.into_iter().map(|value| {
-            let value = cursor.func.dfg.resolve_aliases(value);
+        let old: Vec<Value> = cursor.func.dfg.inst_values(new).collect();
+        let dfg = &mut cursor.func.dfg;
+        let new_values = old.into_iter().map(|value| {
+            let value = dfg.resolve_aliases(value);
             values.get(&value).copied().unwrap_or(value)
         });
-        let mapped: Vec<Value> = mapped.collect();
-        cursor.func.dfg.overwrite_inst_values(new, mapped.into_iter());
+        let new_values: Vec<Value> = new_values.collect();
+        dfg.overwrite_inst_values(new, new_values.into_iter());
     }
     copy
 }

@@ -22,7 +22,7 @@ use cranelift_codegen::{
 
 use super::{
     interval::{Interval, to_signed, unsigned_max},
-    transfer::{self, bits, constant},
+    transfer::{self, Chosen, bits, chosen, constant},
 };
 
 /// How far definitions are followed to narrow what a branch says about their result.
@@ -332,6 +332,9 @@ impl<'f> Scope<'f> {
             let opcode = self.func.dfg.insts[inst].opcode();
             let mut less = |v: Value, distance| self.proves(v, distance, b, chain - 1, steps);
             let holds = match (opcode, args) {
+                (Opcode::Select, [c, x, y]) if chosen(self.func, *c, *x, *y) == Chosen::Least => {
+                    less(*x, distance) || less(*y, distance)
+                }
                 (Opcode::Select | Opcode::SelectSpectreGuard, [_, x, y]) => less(*x, distance) && less(*y, distance),
                 (Opcode::Umin | Opcode::Band, [x, y]) => less(*x, distance) || less(*y, distance),
                 (Opcode::Ushr, [x, _]) => less(*x, distance),
@@ -355,6 +358,9 @@ impl<'f> Scope<'f> {
         let args = self.func.dfg.inst_args(inst);
         let mut more = |v: Value, distance| self.proves(a, distance, v, chain - 1, steps);
         match (self.func.dfg.insts[inst].opcode(), args) {
+            (Opcode::Select, [c, x, y]) if chosen(self.func, *c, *x, *y) == Chosen::Most => {
+                more(*x, distance) || more(*y, distance)
+            }
             (Opcode::Select, [_, x, y]) => more(*x, distance) && more(*y, distance),
             (Opcode::Iadd, [x, y]) => {
                 let (p, q) = (self.interval(*x), self.interval(*y));

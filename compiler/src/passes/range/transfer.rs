@@ -3,7 +3,10 @@
 //! It must hold as well where the processor only guesses that it comes there, as masks are left out by it: so of a
 //! division by zero, too.
 
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
+use cranelift_codegen::ir::{
+    Function, Inst, InstructionData, Opcode, Value,
+    condcodes::{CondCode, IntCC},
+};
 
 use super::interval::Interval;
 
@@ -11,6 +14,10 @@ use super::interval::Interval;
 pub fn bits(func: &Function, value: Value) -> Option<u32> {
     let ty = func.dfg.value_type(value);
     (ty.is_int() && ty.bits() <= 64).then(|| ty.bits())
+}
+
+fn least(bits: u32, a: &Interval, b: &Interval) -> Interval {
+    Interval::unsigned(bits, a.min.min(b.min), a.max.min(b.max))
 }
 
 /// The number that `value` is, if an instruction makes it of an immediate.
@@ -22,6 +29,46 @@ pub fn constant(func: &Function, value: Value) -> Option<Interval> {
             Some(Interval::constant(bits(func, value)?, imm.bits() as u64))
         }
         _ => None,
+    }
+}
+
+/// Which of its two values a `select` gives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// The smaller one, as unsigned numbers.
+    Least,
+    /// The larger one.
+    Most,
+    /// Any.
+    Either,
+}
+
+/// What `select condition, yes, no` gives: compared are often the very values that are chosen from.
+pub fn chosen(func: &Function, condition: Value, yes: Value, no: Value) -> Chosen {
+    use IntCC::{UnsignedGreaterThan, UnsignedGreaterThanOrEqual, UnsignedLessThan, UnsignedLessThanOrEqual};
+    let mut condition = func.dfg.resolve_aliases(condition);
+    while let Some(inst) = func.dfg.value_def(condition).inst()
+        && let InstructionData::Unary { opcode: Opcode::Uextend, arg } = func.dfg.insts[inst]
+    {
+        condition = func.dfg.resolve_aliases(arg);
+    }
+    let Some(inst) = func.dfg.value_def(condition).inst() else { return Chosen::Either };
+    let InstructionData::IntCompare { cond, args: [a, b], .. } = func.dfg.insts[inst] else { return Chosen::Either };
+    let same = |x: Value, y: Value| {
+        func.dfg.resolve_aliases(x) == func.dfg.resolve_aliases(y)
+            || constant(func, x).is_some() && constant(func, x) == constant(func, y)
+    };
+    let less = if same(a, yes) && same(b, no) {
+        cond
+    } else if same(a, no) && same(b, yes) {
+        cond.swap_args()
+    } else {
+        return Chosen::Either;
+    };
+    match less {
+        UnsignedLessThan | UnsignedLessThanOrEqual => Chosen::Least,
+        UnsignedGreaterThan | UnsignedGreaterThanOrEqual => Chosen::Most,
+        _ => Chosen::Either,
     }
 }
 
@@ -55,11 +102,9 @@ pub fn result(func: &Function, inst: Inst, of: &mut dyn FnMut(Value) -> Interval
         (Uextend, [a]) => of(*a).zero_extended(bits),
         (Sextend, [a]) => of(*a).sign_extended(bits),
         (Ireduce, [a]) => of(*a).truncated(bits),
+        (Select, [c, a, b]) if chosen(func, *c, *a, *b) == Chosen::Least => least(bits, &of(*a), &of(*b)),
         (Select | SelectSpectreGuard, [_, a, b]) => of(*a).join(&of(*b)),
-        (Umin, [a, b]) => {
-            let (a, b) = (of(*a), of(*b));
-            Interval::unsigned(bits, a.min.min(b.min), a.max.min(b.max))
-        }
+        (Umin, [a, b]) => least(bits, &of(*a), &of(*b)),
         (Urem, [a, b]) => {
             // By zero is a trap before, but past it the processor may guess what some machines give: the dividend.
             let (a, b) = (of(*a), of(*b));

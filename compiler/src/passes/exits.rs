@@ -96,14 +96,19 @@ impl Way {
         let pool = &func.dfg.value_lists;
         let values = |call: &BlockCall| call.args(pool).filter_map(|arg| arg.as_value()).collect::<Vec<_>>();
         let mut way = Self { to: call.block(pool), args: values(&call), params: HashMap::new() };
+        way.arrive(func);
         for _ in 0..MOST_PAST {
-            way.params.extend(func.dfg.block_params(way.to).iter().copied().zip(way.args.iter().copied()));
             let Some(jump) = only_instruction(func, way.to).filter(|_| passable(way.to)) else { break };
             let InstructionData::Jump { destination, .. } = &func.dfg.insts[jump] else { break };
             way.args = values(destination).into_iter().map(|value| way.value(func, value)).collect();
             way.to = destination.block(pool);
+            way.arrive(func);
         }
         way
+    }
+
+    fn arrive(&mut self, func: &Function) {
+        self.params.extend(func.dfg.block_params(self.to).iter().copied().zip(self.args.iter().copied()));
     }
 
     /// What `value` is to whoever goes this way. What is no parameter on it is known wherever it begins.

@@ -153,7 +153,9 @@ impl Translator<'_, '_, '_> {
     /// Loads the length at the start of a function, before anything can ask for it.
     pub(super) fn load_packet_len(&mut self) {
         if !self.module.moves_packet {
-            self.packet_len = Some((self.packet_len(), self.packet_len32()));
+            let len = self.packet_len();
+            let len32 = self.builder.ins().ireduce(types::I32, len);
+            self.packet_len = Some((len, len32));
         }
     }
 

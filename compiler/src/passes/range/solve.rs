@@ -5,7 +5,7 @@
 //! with, and in the end as far as they can be. What no walk changes any more holds for every turn.
 //!
 //! A counter that goes up by one until it is equal to a limit stays below it if it starts there, whatever the limit
-//! is: `Counter`.
+//! is and wherever in the loop it is tested: `Counter`.
 
 use std::collections::HashMap;
 
@@ -29,6 +29,8 @@ use super::{
 const SMALL_MOVES: u32 = 2;
 /// Moves before they are moved as far as they can be.
 const MOVES: u32 = 6;
+/// Branches that a loop's only way back is followed up.
+const MOST_TESTS: usize = 16;
 /// Walks before whatever comes into a header may be anything.
 const MOST_WALKS: usize = 20;
 /// Walks before nothing is said at all, which no function is known to need.
@@ -128,41 +130,53 @@ impl<'f> Solver<'f> {
 
     fn counters_at(&self, header: Block) -> Vec<Counter> {
         let mut counters = Vec::new();
-        {
-            let latches: Vec<_> = self.cfg.pred_iter(header).filter(|p| self.is_back(p.block, header)).collect();
-            // With one way back only, which ends in the test.
-            let [latch] = latches.as_slice() else { return counters };
-            let InstructionData::Brif { arg, blocks, .. } = &self.func.dfg.insts[latch.inst] else { return counters };
-            let pool = &self.func.dfg.value_lists;
-            let [yes, no] = blocks.map(|call| call.block(pool));
-            if yes == no {
-                return counters;
+        let mut latches = self.cfg.pred_iter(header).filter(|p| self.is_back(p.block, header));
+        // With one way back only.
+        let (Some(latch), None) = (latches.next(), latches.next()) else { return counters };
+        let pool = &self.func.dfg.value_lists;
+        let calls = self.func.dfg.insts[latch.inst]
+            .branch_destination(&self.func.dfg.jump_tables, &self.func.dfg.exception_tables);
+        let mut backs = calls.iter().filter(|call| call.block(pool) == header);
+        let (Some(back), None) = (backs.next(), backs.next()) else { return counters };
+        let tests = self.tests_before(latch.inst, header);
+        for (position, arg) in back.args(pool).enumerate() {
+            let (Some(next), Some(&param)) = (arg.as_value(), self.func.dfg.block_params(header).get(position)) else {
+                continue;
+            };
+            let next = self.func.dfg.resolve_aliases(next);
+            if self.plus_one(next) != Some(param) {
+                continue;
             }
-            let taken = usize::from(no == header);
-            let args: Vec<_> = blocks[taken].args(pool).collect();
-            let Some((cc, left, right)) = self.condition(*arg, taken == 0) else { return counters };
-            for (position, arg) in args.iter().enumerate() {
-                let (Some(next), Some(&param)) = (arg.as_value(), self.func.dfg.block_params(header).get(position))
-                else {
-                    continue;
+            for (value, cc, limit) in tests.iter().flat_map(|&(cc, a, b)| [(a, cc, b), (b, cc.swap_args(), a)]) {
+                let below = match cc {
+                    IntCC::NotEqual | IntCC::UnsignedLessThan if value == next => 1,
+                    IntCC::NotEqual | IntCC::UnsignedLessThan if value == param => 0,
+                    _ => continue,
                 };
-                let next = self.func.dfg.resolve_aliases(next);
-                if self.plus_one(next) != Some(param) {
-                    continue;
-                }
-                for (value, cc, limit) in [(left, cc, right), (right, cc.swap_args(), left)] {
-                    let below = match cc {
-                        IntCC::NotEqual | IntCC::UnsignedLessThan if value == next => 1,
-                        IntCC::NotEqual | IntCC::UnsignedLessThan if value == param => 0,
-                        _ => continue,
-                    };
-                    if self.is_outside(limit, header) {
-                        counters.push(Counter { position, param, limit, below });
-                    }
+                if self.is_outside(limit, header) {
+                    counters.push(Counter { position, param, limit, below });
                 }
             }
         }
         counters
+    }
+
+    /// What was compared, and holds, on the only way that a turn of the loop at `header` takes to `latch`, which goes
+    /// back to it.
+    fn tests_before(&self, latch: Inst, header: Block) -> Vec<(IntCC, Value, Value)> {
+        let mut tests = Vec::new();
+        let (mut to, mut branch) = (header, latch);
+        for _ in 0..MOST_TESTS {
+            if let InstructionData::Brif { arg, blocks, .. } = &self.func.dfg.insts[branch] {
+                let [yes, no] = blocks.map(|call| call.block(&self.func.dfg.value_lists));
+                tests.extend((yes != no).then(|| self.condition(*arg, yes == to)).flatten());
+            }
+            let Some(block) = self.func.layout.inst_block(branch).filter(|block| *block != header) else { break };
+            let mut ways = self.cfg.pred_iter(block);
+            let (Some(way), None) = (ways.next(), ways.next()) else { break };
+            (to, branch) = (block, way.inst);
+        }
+        tests
     }
 
     fn counters_of(&self, header: Block) -> std::ops::Range<usize> {

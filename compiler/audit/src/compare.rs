@@ -2,20 +2,31 @@
 
 use crate::effects::{Compare, Condition, Operand, Register, Width};
 use crate::state::{Apart, Flags, State};
-use crate::transfer::operand;
+use crate::transfer::{held, operand};
 use crate::value::{Fact, Id, Kind, Special};
 
-/// What a comparison makes the flags say.
+/// What a comparison makes the flags say, where `state` is that before the instruction or, of what compares its own
+/// result, that behind it.
 pub fn flags(state: &State, compare: Compare) -> Flags {
-    let (r, width, second) = match compare {
+    let zero = operand(state, Operand::Const(0));
+    let (of, width, second) = match compare {
         Compare::Unknown => return Flags::Unknown,
         Compare::Both(a, b) => return both(state, a, b),
-        Compare::With(r, width, second) => (r, width, operand(state, second)),
+        Compare::With(r, width, second) => (state.id(r), width, operand(state, second)),
+        Compare::Result(r, width) => (state.id(r), width, zero),
+        Compare::Stored(place) => match held(state, place) {
+            Some(id) => (id, Width::Wide, zero),
+            None => return Flags::Unknown,
+        },
+        Compare::StackPointer(second) => {
+            let limit = matches!(operand(state, second), Some(Fact { kind: Kind::Limit, .. }));
+            return if limit { Flags::Stack(state.depth) } else { Flags::Unknown };
+        }
         // The register allocator may have put one value into two registers.
-        Compare::Anded(a, b, width) if state.id(a) == state.id(b) => (a, width, operand(state, Operand::Const(0))),
+        Compare::Anded(a, b, width) if state.id(a) == state.id(b) => (state.id(a), width, zero),
         Compare::Anded(..) => return Flags::Unknown,
     };
-    let (of, wide) = (state.id(r), width == Width::Wide);
+    let wide = width == Width::Wide;
     if let (Kind::Frame(depth), Some(Fact { kind: Kind::Limit, .. }), true) = (state.fact(of).kind, second, wide) {
         return Flags::Stack(depth);
     }
@@ -24,6 +35,11 @@ pub fn flags(state: &State, compare: Compare) -> Flags {
         return Flags::Fuel { of, with: with as i64 };
     }
     Flags::Compared { of, with, wide }
+}
+
+/// Whether the flags are of what the instruction itself computes.
+pub fn is_of_result(compare: &Compare) -> bool {
+    matches!(compare, Compare::Result(..) | Compare::Stored(_))
 }
 
 /// Two bytes that each tell whether something was equal.

@@ -120,6 +120,8 @@ pub struct Access {
     pub writes: bool,
     /// The register whose 64 bits it writes there, all and as they are.
     pub value: Option<Register>,
+    /// The number by which it makes the eight bytes there smaller.
+    pub less: Option<i64>,
     /// It goes with the stack pointer's move: what push, pop and call do.
     pub implied: bool,
 }
@@ -150,6 +152,12 @@ pub enum Compare {
     Both(Register, Register),
     /// Two registers were anded, which compares with zero if both hold one value.
     Anded(Register, Register, Width),
+    /// What a register, or its low half, gets, with zero.
+    Result(Register, Width),
+    /// The eight bytes that are there afterwards, with zero.
+    Stored(Place),
+    /// The stack pointer with something.
+    StackPointer(Operand),
 }
 
 /// When a branch is taken, in terms of what was compared.

@@ -149,7 +149,8 @@ impl State {
         self.registers[usize::from(r)] = id;
     }
 
-    fn new_value(&mut self, fact: Fact) -> Id {
+    /// A value that no place holds yet.
+    pub fn new_value(&mut self, fact: Fact) -> Id {
         self.facts.push(fact);
         (self.facts.len() - 1) as Id
     }

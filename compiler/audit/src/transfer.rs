@@ -25,7 +25,7 @@ enum New {
 /// Applies the effects of one instruction to `state`. Calls and branches are the caller's, but for what they write.
 pub fn apply(state: &mut State, effects: &Effects) -> Result<(), Broken> {
     let new: Vec<(Register, New)> = effects.sets.iter().filter_map(|s| Some((s.to, new(state, s)?))).collect();
-    let flags = effects.compare.map(|c| compare::flags(state, c));
+    let flags = effects.compare.filter(|c| !compare::is_of_result(c)).map(|c| compare::flags(state, c));
     let mut broken = effects.memory.iter().find_map(|m| through_copy(state, m).err());
     for m in effects.memory.iter().filter(|m| m.writes) {
         broken = broken.or(store(state, m).err());
@@ -43,7 +43,7 @@ pub fn apply(state: &mut State, effects: &Effects) -> Result<(), Broken> {
             New::Fact(fact) => state.set(r, fact),
         }
     }
-    if let Some(flags) = flags {
+    if let Some(flags) = flags.or_else(|| effects.compare.map(|c| compare::flags(state, c))) {
         state.flags = flags;
     }
     broken.map_or(Ok(()), Err)
@@ -92,8 +92,15 @@ fn call_block(state: &mut State, m: &Access) -> Result<(), Broken> {
     if m.displacement != FUEL {
         return Err((Rule::CallBlock, format!("byte {} of it is written", m.displacement)));
     }
-    let source = m.value.filter(|_| m.index.is_none());
-    let Some((source, Kind::Fuel(Charge { units: 0.., .. }))) = source.map(|r| (state.id(r), state.get(r).kind)) else {
+    let stored = match (m.value, m.less) {
+        _ if m.index.is_some() => None,
+        (Some(source), _) => Some((state.id(source), *state.get(source))),
+        (None, Some(n)) => {
+            n.checked_neg().and_then(|n| plus(*state.fact(state.fuel()), n)).map(|f| (state.new_value(f), f))
+        }
+        (None, None) => None,
+    };
+    let Some((id, Fact { kind: Kind::Fuel(Charge { units: 0.., .. }), .. })) = stored else {
         return Err((
             Rule::FuelWrite,
             "what is stored is not known to be the fuel, or the fuel less a charge".to_owned(),
@@ -102,7 +109,7 @@ fn call_block(state: &mut State, m: &Access) -> Result<(), Broken> {
     if state.owes() {
         return Err((Rule::UncheckedCharge, "the charge before this one was not compared with zero".to_owned()));
     }
-    state.store_fuel(source);
+    state.store_fuel(id);
     Ok(())
 }
 
@@ -128,7 +135,8 @@ fn place(state: &State, operand: Operand) -> Option<Id> {
     }
 }
 
-fn held(state: &State, place: Place) -> Option<Id> {
+/// The value of eight bytes that are known, those of a slot or of the fuel.
+pub fn held(state: &State, place: Place) -> Option<Id> {
     if is_frame(state, place.base) {
         return state.slot(frame_offset(state, place.base, place.displacement)?);
     }

@@ -180,7 +180,7 @@ pub fn compile(
     let division = [ir::TrapCode::INTEGER_DIVISION_BY_ZERO, ir::TrapCode::INTEGER_OVERFLOW];
     let own_checks = buffer.traps().iter().filter(|t| division.contains(&t.code)).map(|t| t.offset);
     match machine {
-        isa::Target::X86_64 => x86_64::finish(&mut out, entered),
+        isa::Target::X86_64 => x86_64::finish(&mut out, entered, without),
         isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),
         isa::Target::Portable => portable::finish(&mut out),
     }

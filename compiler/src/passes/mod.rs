@@ -4,7 +4,8 @@
 //! translate ── checks ── sums ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
 //!                 └── range ─┘ what values may be
 //! ```
-//! Fuel in a register is the translation's own (`translate/fuel/register.rs`), and has its switch here.
+//! Fuel in a register is the translation's own (`translate/fuel/register.rs`), folding instructions that of what is done
+//! with the code generator's bytes (`emit/x86_64/folds.rs`); both have their switches here.
 //!
 //! A pass takes valid CLIF and gives valid CLIF that does the same: the same results, stores, traps and charges
 //! in the same order. Each can be left out (`Options::without`), which is how it is tested and measured.
@@ -44,12 +45,14 @@ pub enum Pass {
     Exits,
     /// Copies that the code generator's optimiser makes go where they cost a loop time.
     Invariants,
+    /// What several instructions of x86_64 say one says: `emit` does it.
+    Folds,
 }
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 6] =
-        [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits, Self::Invariants];
+    pub const ALL: [Self; 7] =
+        [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits, Self::Invariants, Self::Folds];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
@@ -61,6 +64,7 @@ impl Pass {
             Self::Exits => "no-exits",
             Self::Invariants => "no-invariants",
             Self::FuelRegister => "no-fuel-register",
+            Self::Folds => "no-folds",
         }
     }
 

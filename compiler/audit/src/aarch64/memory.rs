@@ -124,6 +124,7 @@ fn transfer(mut meaning: Meaning, r: Register, data: Data, address: Address) -> 
         size: Some(data.bytes),
         writes: !data.loads,
         value: (whole && !data.loads && r != ZERO).then_some(r),
+        less: None,
         implied: address.moves.is_some(),
     };
     let place = Place::of(&access).filter(|_| whole).map_or(Operand::Unknown, Operand::Memory);

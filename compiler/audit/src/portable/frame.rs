@@ -52,7 +52,16 @@ pub fn saved(registers: UpperRegSet<XReg>) -> impl Iterator<Item = (Register, i6
 
 /// Eight bytes at the stack pointer and so many, which are read.
 pub fn slot(displacement: i64) -> Access {
-    Access { base: Some(SP), index: None, displacement, size: Some(8), writes: false, value: None, implied: true }
+    Access {
+        base: Some(SP),
+        index: None,
+        displacement,
+        size: Some(8),
+        writes: false,
+        value: None,
+        less: None,
+        implied: true,
+    }
 }
 
 /// Whether the frame has room for what it keeps of registers.

@@ -108,5 +108,14 @@ fn access(op: &Op) -> Option<Access> {
         _ => return None,
     };
     let Place { base, displacement } = place(address);
-    Some(Access { base: Some(base), index: None, displacement, size: Some(size), writes, value, implied: false })
+    Some(Access {
+        base: Some(base),
+        index: None,
+        displacement,
+        size: Some(size),
+        writes,
+        value,
+        less: None,
+        implied: false,
+    })
 }

@@ -78,6 +78,7 @@ fn access(i: &Instruction, m: &UsedMemory) -> Access {
         size,
         writes,
         value: (writes && moves).then(|| number(source)),
+        less: subtracted(i),
         implied,
     }
 }
@@ -157,11 +158,13 @@ fn operand(i: &Instruction, constant: Option<u64>) -> Operand {
 
 /// Eight bytes that the memory operand names.
 fn memory(i: &Instruction) -> Operand {
+    of_memory(i).map_or(Operand::Unknown, Operand::Memory)
+}
+
+fn of_memory(i: &Instruction) -> Option<Place> {
     let base = i.memory_base();
-    if i.memory_index() != Register::None || i.memory_size().size() != 8 || !base.is_gpr64() {
-        return Operand::Unknown;
-    }
-    Operand::Memory(Place { base: number(base), displacement: i.memory_displacement64() as i64 })
+    let is_place = i.memory_index() == Register::None && i.memory_size().size() == 8 && base.is_gpr64();
+    is_place.then(|| Place { base: number(base), displacement: i.memory_displacement64() as i64 })
 }
 
 /// Whether a 32-bit form always writes its destination, and with that clears the upper half.
@@ -171,27 +174,43 @@ fn writes_all(i: &Instruction) -> bool {
     allowed::sets_first_operand(m) || allowed::is_cmov(m) || m == Mnemonic::Imul && i.op_count() > 1
 }
 
+/// The constant that `i` subtracts from eight bytes of memory.
+fn subtracted(i: &Instruction) -> Option<i64> {
+    let from_memory = i.op0_kind() == OpKind::Memory && i.memory_size().size() == 8;
+    immediate(i).filter(|_| i.mnemonic() == Mnemonic::Sub && from_memory)
+}
+
 /// What the flags say behind `i`, which writes them.
 fn compare(i: &Instruction, constant: Option<u64>) -> Compare {
     let r = i.op0_register();
-    if !matches!(i.mnemonic(), Mnemonic::Test | Mnemonic::Cmp) || i.op0_kind() != OpKind::Register {
+    use Mnemonic::{Add, And, Or, Sub, Xor};
+    if subtracted(i).is_some() {
+        return of_memory(i).map_or(Compare::Unknown, Compare::Stored);
+    }
+    if i.op0_kind() != OpKind::Register {
         return Compare::Unknown;
     }
     if i.mnemonic() == Mnemonic::Test && r.is_gpr8() && i.op1_kind() == OpKind::Register {
         return both(r, i.op1_register());
     }
+    if i.mnemonic() == Mnemonic::Cmp && r == Register::RSP {
+        return Compare::StackPointer(operand(i, constant));
+    }
     if !r.is_gpr64() && !r.is_gpr32() || is_frame(r) {
         return Compare::Unknown;
     }
     let first = number(r.full_register());
-    if i.mnemonic() == Mnemonic::Cmp {
-        return Compare::With(first, width(r), operand(i, constant));
-    }
     let second = i.op1_register();
-    if i.op1_kind() != OpKind::Register || is_frame(second) {
-        return Compare::Unknown;
+    match i.mnemonic() {
+        Mnemonic::Cmp => Compare::With(first, width(r), operand(i, constant)),
+        Mnemonic::Test if i.op1_kind() == OpKind::Register && !is_frame(second) => {
+            Compare::Anded(first, number(second.full_register()), width(r))
+        }
+        // By the sign and by zero only: whether the result is right where it does not fit is asked by no branch that
+        // says anything of it.
+        Add | And | Or | Sub | Xor => Compare::Result(first, width(r)),
+        _ => Compare::Unknown,
     }
-    Compare::Anded(first, number(second.full_register()), width(r))
 }
 
 /// `test a, b` of two low bytes.

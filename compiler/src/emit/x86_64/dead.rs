@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
 
-use super::Compiled;
+use super::{super::kept::Kept, Compiled};
 
 /// An instruction and whether control reaches it, to some effect.
 struct Step {
@@ -31,17 +31,20 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
         return Ok(());
     }
     let kept = steps.iter().filter(|(_, s)| s.reached).map(|(at, s)| *at..s.instruction.next_ip() as u32);
-    out.keep(kept, |bytes, old, new, kept| {
-        let Some(target) = steps.get(&old).and_then(|step| branch_target(&step.instruction)) else { return Ok(()) };
-        debug_assert!(kept.has(target), "what stays leads to {target:#x}, which does not");
-        let len = bytes.len();
-        if len < 5 {
-            return Err(format!("short branch at {old:#x}"));
-        }
-        let distance = i64::from(kept.next(target)) - i64::from(new) - len as i64;
-        bytes[len - 4..].copy_from_slice(&(distance as i32).to_le_bytes());
-        Ok(())
-    })
+    let target = |old: u32| steps.get(&old).and_then(|step| branch_target(&step.instruction));
+    out.keep(kept, |bytes, old, new, kept| target(old).map_or(Ok(()), |to| redirect(bytes, old, new, to, kept)))
+}
+
+/// Leads the branch `bytes`, which stood at `old` and stands at `new`, to where old `target` is now.
+pub fn redirect(bytes: &mut [u8], old: u32, new: u32, target: u32, kept: &Kept) -> Result<(), String> {
+    debug_assert!(kept.has(target), "what stays leads to {target:#x}, which does not");
+    let len = bytes.len();
+    if len < 5 {
+        return Err(format!("short branch at {old:#x}"));
+    }
+    let distance = i64::from(kept.next(target)) - i64::from(new) - len as i64;
+    bytes[len - 4..].copy_from_slice(&(distance as i32).to_le_bytes());
+    Ok(())
 }
 
 /// Where a register is extended that the instruction before has written as one of 32 bits. Nothing else leads there.
@@ -76,7 +79,8 @@ fn clears_upper_half(instruction: &Instruction) -> bool {
         }
 }
 
-fn branch_target(instruction: &Instruction) -> Option<u32> {
+/// Where a branch leads.
+pub fn branch_target(instruction: &Instruction) -> Option<u32> {
     let branches =
         matches!(instruction.flow_control(), FlowControl::ConditionalBranch | FlowControl::UnconditionalBranch);
     branches.then(|| instruction.near_branch_target() as u32)

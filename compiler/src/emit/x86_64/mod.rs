@@ -3,6 +3,7 @@
 //! ```text
 //! constants  cuts the constant pool off the code's end
 //! dead       drops instructions that nothing reaches
+//! folds      makes one instruction of several; live tells what is read behind each
 //! tails      turns calls that end a function into jumps
 //! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
 //! landing    finds bytes of endbr64 that are no entry's
@@ -10,20 +11,26 @@
 
 mod constants;
 mod dead;
+mod folds;
 mod landing;
+mod live;
 mod returns;
 mod tails;
 
 use super::{Compiled, Field, Fixup, Target, prepend};
+use crate::passes::Pass;
 pub use landing::stray;
 
 /// `endbr64`.
 const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
-/// All passes, in order; `entered` says whether the loader enters the function.
-pub fn finish(out: &mut Compiled, entered: bool) -> Result<(), String> {
+/// All passes, in order, but those in `without`; `entered` says whether the loader enters the function.
+pub fn finish(out: &mut Compiled, entered: bool, without: &[Pass]) -> Result<(), String> {
     constants::separate(out)?;
     dead::remove(out)?;
+    if !without.contains(&Pass::Folds) {
+        folds::fold(out)?;
+    }
     tails::replace(out)?;
     returns::replace(out)?;
     if entered {

@@ -1,0 +1,170 @@
+//! Which registers and flags are still read behind each instruction.
+//!
+//! ```text
+//!   behind an instruction   what is read at the places it may lead to
+//!   before it               that, less what it always writes, and what it reads
+//! ```
+//! Against the direction of control, until loops say nothing new. A call reads what may be an argument and what the
+//! caller is given back, a return what may be a result too, and the trap exit, which does not come back, its own two
+//! arguments: see `abi/SPEC.md`.
+
+use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register};
+
+use super::{Compiled, Target};
+use crate::translate::Symbol;
+
+/// Some of the registers and flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Set {
+    /// General registers, one bit each in the order of their encoding.
+    registers: u16,
+    /// Flags, as iced's `RflagsBits`.
+    pub flags: u32,
+}
+
+impl Set {
+    const fn of(registers: u16) -> Self {
+        Self { registers, flags: 0 }
+    }
+
+    const fn with(self, other: Self) -> Self {
+        Self { registers: self.registers | other.registers, flags: self.flags | other.flags }
+    }
+
+    const fn without(self, other: Self) -> Self {
+        Self { registers: self.registers & !other.registers, flags: self.flags & !other.flags }
+    }
+
+    /// Whether `register`, or a part of it, is among them.
+    pub fn has(self, register: Register) -> bool {
+        self.registers & bit(register) != 0
+    }
+}
+
+// rbx, rsp, rbp and r12 to r15.
+const GIVEN_BACK: Set = Set::of(0xf038);
+// rdi, rsi, rdx, rcx, r8 and r9.
+const ARGUMENTS: Set = Set::of(0x03c6);
+// rax and rdx.
+const RESULTS: Set = Set::of(0x0005);
+// rdi and rsi, and the frame that backtraces go by.
+const OF_A_TRAP: Set = Set::of(0x00f0);
+const ALL_FLAGS: u32 = u32::MAX;
+
+fn bit(register: Register) -> u16 {
+    let full = register.full_register();
+    if full.is_gpr64() { 1 << full.number() } else { 0 }
+}
+
+/// What is read behind each of `instructions`, which are all of `out`'s.
+pub fn behind(out: &Compiled, instructions: &[Instruction]) -> Vec<Set> {
+    let effects: Vec<(Set, Set)> = instructions.iter().map(|instruction| effect(out, instruction)).collect();
+    let at = |ip: u64| instructions.binary_search_by_key(&ip, Instruction::ip).ok();
+    let leads: Vec<[Option<usize>; 2]> =
+        instructions.iter().map(|instruction| leads(instruction).map(|ip| at(ip?))).collect();
+    let mut before = vec![Set::default(); instructions.len()];
+    let mut behind = before.clone();
+    let mut changes = true;
+    while changes {
+        changes = false;
+        for n in (0..instructions.len()).rev() {
+            behind[n] = leads[n].iter().flatten().fold(Set::default(), |all, to| all.with(before[*to]));
+            let (reads, writes) = effects[n];
+            let now = behind[n].without(writes).with(reads);
+            changes |= now != before[n];
+            before[n] = now;
+        }
+    }
+    behind
+}
+
+/// Where control goes.
+fn leads(instruction: &Instruction) -> [Option<u64>; 2] {
+    let (next, to) = (Some(instruction.next_ip()), Some(instruction.near_branch_target()));
+    match instruction.flow_control() {
+        FlowControl::UnconditionalBranch => [to, None],
+        FlowControl::ConditionalBranch => [next, to],
+        FlowControl::Return | FlowControl::Exception => [None, None],
+        _ => [next, None],
+    }
+}
+
+/// What it reads, and what it writes whatever happens.
+fn effect(out: &Compiled, instruction: &Instruction) -> (Set, Set) {
+    let all = Set { registers: u16::MAX, flags: ALL_FLAGS };
+    match instruction.flow_control() {
+        FlowControl::Call => {
+            // A relocation of a call is the four bytes that end it.
+            let field = instruction.next_ip() as u32 - 4;
+            let called = out.fixups.iter().find(|fixup| fixup.at == field).map(|fixup| fixup.target);
+            match called {
+                Some(Target::Symbol(Symbol::Trap(_))) => (OF_A_TRAP, all),
+                _ => (ARGUMENTS.with(GIVEN_BACK), all.without(GIVEN_BACK)),
+            }
+        }
+        FlowControl::Return => (RESULTS.with(GIVEN_BACK), Set::default()),
+        FlowControl::Exception => (Set::default(), all),
+        _ => moves(instruction),
+    }
+}
+
+fn moves(instruction: &Instruction) -> (Set, Set) {
+    let mut factory = InstructionInfoFactory::new();
+    let (mut reads, mut writes) = (Set::default(), Set::default());
+    let info = factory.info(instruction);
+    for used in info.used_registers() {
+        // 32 bits clear the upper half, fewer leave it as it was.
+        let whole = used.register().is_gpr64() || used.register().is_gpr32();
+        match used.access() {
+            OpAccess::Write if whole => writes.registers |= bit(used.register()),
+            OpAccess::None | OpAccess::NoMemAccess => {}
+            _ => reads.registers |= bit(used.register()),
+        }
+    }
+    reads.flags = instruction.rflags_read();
+    use Mnemonic::{Add, And, Cmp, Neg, Or, Sub, Test, Xor};
+    if matches!(instruction.mnemonic(), Add | And | Cmp | Neg | Or | Sub | Test | Xor) {
+        writes.flags = ALL_FLAGS;
+    }
+    (reads, writes)
+}
+
+#[cfg(test)]
+mod tests {
+    use iced_x86::{Decoder, DecoderOptions};
+
+    use super::*;
+
+    fn live(code: &[u8]) -> Vec<Set> {
+        let (code, fixups) = (code.to_vec(), vec![]);
+        let (constants, traps, lines) = (vec![], vec![], vec![]);
+        let out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
+        let instructions: Vec<_> = Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE).iter().collect();
+        behind(&out, &instructions)
+    }
+
+    #[test]
+    fn what_a_loop_reads_is_live_at_its_end() {
+        // 0: xor ecx,ecx; 2: add eax,ecx; 4: sub edx,1; 7: jne 2; 9: ret
+        let live = live(&[0x31, 0xc9, 0x01, 0xc8, 0x83, 0xea, 0x01, 0x75, 0xf9, 0xc3]);
+        assert!(live[3].has(Register::RCX) && live[1].has(Register::EDX) && !live[0].has(Register::R9));
+        assert_eq!((live[2].flags != 0, live[1].flags, live[3].flags), (true, 0, 0));
+    }
+
+    #[test]
+    fn a_part_written_leaves_the_rest() {
+        // sete al; ret: the rest of rax is what it was.
+        let with_part = live(&[0x90, 0x0f, 0x94, 0xc0, 0xc3]);
+        // mov eax,1; ret
+        let with_half = live(&[0x90, 0xb8, 1, 0, 0, 0, 0xc3]);
+        assert_eq!((with_part[0].has(Register::RAX), with_half[0].has(Register::RAX)), (true, false));
+    }
+
+    #[test]
+    fn a_call_takes_its_arguments_and_leaves_nothing_else() {
+        // call; ret
+        let live = live(&[0x90, 0xe8, 0, 0, 0, 0, 0xc3]);
+        assert!(live[0].has(Register::R9) && live[0].has(Register::RBX));
+        assert!(!live[0].has(Register::RAX) && !live[0].has(Register::R11));
+    }
+}

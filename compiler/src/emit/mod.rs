@@ -18,6 +18,8 @@ mod portable;
 mod stack;
 mod x86_64;
 
+use std::collections::HashMap;
+
 use cranelift_codegen::{
     CodegenError, CompiledCode, Context, FinalizedRelocTarget, binemit::Reloc, control::ControlPlane, ir,
     isa::TargetIsa,
@@ -180,7 +182,7 @@ pub fn compile(
     let division = [ir::TrapCode::INTEGER_DIVISION_BY_ZERO, ir::TrapCode::INTEGER_OVERFLOW];
     let own_checks = buffer.traps().iter().filter(|t| division.contains(&t.code)).map(|t| t.offset);
     match machine {
-        isa::Target::X86_64 => x86_64::finish(&mut out, entered, without),
+        isa::Target::X86_64 => x86_64::finish(&mut out, entered, &arguments(&context.func), without),
         isa::Target::Aarch64 => aarch64::finish(&mut out, entered, &own_checks.collect()),
         isa::Target::Portable => portable::finish(&mut out),
     }
@@ -245,6 +247,16 @@ fn target(func: &ir::Function, target: &FinalizedRelocTarget) -> Option<Target> 
     let name = func.params.user_named_funcs().get(*name)?;
     let symbol = Symbol::from_external(name)?;
     Some(if Symbol::is_tail(name) { Target::Tail(symbol) } else { Target::Symbol(symbol) })
+}
+
+/// How many arguments each callee of `func` takes.
+fn arguments(func: &ir::Function) -> HashMap<Symbol, usize> {
+    let callees = func.dfg.ext_funcs.values().filter_map(|callee| {
+        let target = target(func, &FinalizedRelocTarget::ExternalName(callee.name.clone()))?;
+        let (Target::Symbol(symbol) | Target::Tail(symbol)) = target else { return None };
+        Some((symbol, func.dfg.signatures[callee.signature].params.len()))
+    });
+    callees.collect()
 }
 
 fn wasm_offset(rows: &[cranelift_codegen::MachSrcLoc<cranelift_codegen::Final>], at: u32) -> u32 {

@@ -4,6 +4,7 @@ mod aarch64;
 #[path = "../common/mod.rs"]
 mod common;
 mod division;
+mod folded;
 mod fuel;
 mod hostile;
 mod portable;

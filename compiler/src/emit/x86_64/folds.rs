@@ -10,7 +10,7 @@
 //! instructions wrote on the way must be read by nobody behind them. Comes before `tails` and `returns`.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::Range,
 };
 
@@ -21,6 +21,7 @@ use super::{
     dead::{branch_target, redirect},
     live,
 };
+use crate::translate::Symbol;
 
 /// Instructions between a result and the test of it that are looked at.
 const MOST_BETWEEN: usize = 3;
@@ -33,15 +34,17 @@ struct Found {
     /// Instructions by number, and the bytes that stand for them now: no more than there is room for until the next
     /// one that stays.
     new: BTreeMap<usize, Vec<u8>>,
+    /// Tests that go, by the instruction whose result they tested.
+    tests: BTreeMap<usize, usize>,
 }
 
-/// Folds what there is in `out`.
-pub fn fold(out: &mut Compiled) -> Result<(), String> {
+/// Folds what there is in `out`. `arguments` says how many each callee takes.
+pub fn fold(out: &mut Compiled, arguments: &HashMap<Symbol, usize>) -> Result<(), String> {
     let instructions: Vec<Instruction> = Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE).iter().collect();
     let function = Function {
         code: &out.code,
         targets: instructions.iter().filter_map(branch_target).collect(),
-        live: live::behind(out, &instructions),
+        live: live::behind(out, &instructions, arguments),
         instructions: &instructions,
     };
     let mut found = Found::default();
@@ -113,7 +116,7 @@ impl Function<'_> {
         use Mnemonic::{Add, And, Or, Sub, Xor};
         match self.instructions[before].mnemonic() {
             // These leave what a test leaves.
-            And | Or | Xor => drop(found.gone.insert(n)),
+            And | Or | Xor => {}
             Add | Sub => {
                 let Some(branch) = self.instructions.get(n + 1) else { return };
                 let to = match branch.condition_code() {
@@ -130,10 +133,11 @@ impl Function<'_> {
                     bytes[1] = if to == ConditionCode::s { 0x88 } else { 0x89 };
                     found.new.insert(n + 1, bytes);
                 }
-                found.gone.insert(n);
             }
-            _ => {}
+            _ => return,
         }
+        found.gone.insert(n);
+        found.tests.insert(before, n);
     }
 
     /// The number of the instruction whose result `register` is at `n`, if it is close and its flags are still there.
@@ -143,8 +147,7 @@ impl Function<'_> {
                 return None;
             }
             let instruction = &self.instructions[before];
-            let stored = instruction.mnemonic() == Mnemonic::Mov && instruction.op0_kind() == OpKind::Memory;
-            if stored {
+            if moves_other_than(instruction, register) {
                 continue;
             }
             let computes = instruction.op0_kind() == OpKind::Register && instruction.op0_register() == register;
@@ -195,9 +198,11 @@ impl Function<'_> {
             && load.memory_base() != register
             && load.memory_index() == Register::None
             && load.memory_base() != Register::RIP;
-        // A test of it would be another reader.
-        let last = if found.gone.contains(&(n + 3)) { n + 3 } else { n + 2 };
-        if !shape || !self.dead_behind(last, register) || found.gone.contains(&(n + 2)) {
+        // A test that goes is no reader any more.
+        let last = found.tests.get(&(n + 1)).copied().unwrap_or(n + 2);
+        let read_before =
+            self.instructions[n + 3..last.max(n + 3)].iter().any(|between| live::reads(between, register));
+        if !shape || read_before || !self.dead_behind(last, register) || found.gone.contains(&(n + 2)) {
             return;
         }
         let mut bytes = self.bytes(n + 2).to_vec();
@@ -243,6 +248,12 @@ const GROUP_IMM8: u8 = 0x83;
 /// Operations with an immediate of 32 bits.
 const GROUP_IMM32: u8 = 0x81;
 
+/// Whether it only moves something to memory, or to a register that is not this one.
+fn moves_other_than(instruction: &Instruction, register: Register) -> bool {
+    let moves = matches!(instruction.mnemonic(), Mnemonic::Mov | Mnemonic::Movzx | Mnemonic::Lea);
+    moves && instruction.op0_register().full_register() != register.full_register()
+}
+
 fn of_registers(instruction: &Instruction) -> bool {
     (instruction.op0_kind(), instruction.op1_kind()) == (OpKind::Register, OpKind::Register)
 }
@@ -255,13 +266,12 @@ fn place(instruction: &Instruction) -> (Register, Register, u32, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::translate::Symbol;
 
     fn folded(code: &[u8]) -> Vec<u8> {
         let (fixups, traps, lines, constants) = (vec![], vec![], vec![], vec![]);
         let code = code.to_vec();
         let mut out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
-        fold(&mut out).expect("folded");
+        fold(&mut out, &HashMap::new()).expect("folded");
         out.code
     }
 
@@ -331,6 +341,13 @@ mod tests {
         let charge = [&load[..], &sub, &store, &TEST_R8, &JL_2, &UD2, &UD2].concat();
         let large = [0x48, 0x81, 0x6f, 0x18, 0x2c, 1, 0, 0];
         assert_eq!(folded(&charge), [&large[..], &JS_2, &UD2, &UD2].concat());
+        // mov r14, rdi between them hinders nothing; mov r14, r8 wants the number.
+        for (between, folds) in [([0x49, 0x89, 0xfe], true), ([0x4d, 0x89, 0xc6], false)] {
+            let code = [&load[..], &SUB_R8, &store, &between, &TEST_R8, &JL_2, &UD2, &UD2].concat();
+            let short = [&[0x48, 0x83, 0x6f, 0x18, 9][..], &between, &JS_2, &UD2, &UD2].concat();
+            let long = [&load[..], &SUB_R8, &store, &between, &JS_2, &UD2, &UD2].concat();
+            assert_eq!(folded(&code), if folds { short } else { long });
+        }
         // Into another field, which is none: the test goes alone.
         let other = [0x4c, 0x89, 0x47, 0x20];
         let charge = [&load[..], &SUB_R8, &other, &TEST_R8, &JL_2, &UD2, &UD2].concat();

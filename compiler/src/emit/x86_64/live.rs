@@ -4,9 +4,10 @@
 //!   behind an instruction   what is read at the places it may lead to
 //!   before it               that, less what it always writes, and what it reads
 //! ```
-//! Against the direction of control, until loops say nothing new. A call reads what may be an argument and what the
-//! caller is given back, a return what may be a result too, and the trap exit, which does not come back, its own two
-//! arguments: see `abi/SPEC.md`.
+//! Against the direction of control, until loops say nothing new. A call reads its arguments and what the caller is
+//! given back, a return what may be a result too; the trap exit does not come back. See `abi/SPEC.md`.
+
+use std::collections::HashMap;
 
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, Register};
 
@@ -43,12 +44,12 @@ impl Set {
 
 // rbx, rsp, rbp and r12 to r15.
 const GIVEN_BACK: Set = Set::of(0xf038);
-// rdi, rsi, rdx, rcx, r8 and r9.
-const ARGUMENTS: Set = Set::of(0x03c6);
+/// Where arguments are, in their order: rdi, rsi, rdx, rcx, r8 and r9. Others lie on the stack.
+const ARGUMENTS: [u16; 6] = [1 << 7, 1 << 6, 1 << 2, 1 << 1, 1 << 8, 1 << 9];
 // rax and rdx.
 const RESULTS: Set = Set::of(0x0005);
-// rdi and rsi, and the frame that backtraces go by.
-const OF_A_TRAP: Set = Set::of(0x00f0);
+// rsp and rbp, which a run that ends is left by.
+const FRAME: Set = Set::of(0x0030);
 const ALL_FLAGS: u32 = u32::MAX;
 
 fn bit(register: Register) -> u16 {
@@ -56,9 +57,14 @@ fn bit(register: Register) -> u16 {
     if full.is_gpr64() { 1 << full.number() } else { 0 }
 }
 
-/// What is read behind each of `instructions`, which are all of `out`'s.
-pub fn behind(out: &Compiled, instructions: &[Instruction]) -> Vec<Set> {
-    let effects: Vec<(Set, Set)> = instructions.iter().map(|instruction| effect(out, instruction)).collect();
+/// What is read behind each of `instructions`, which are all of `out`'s. `arguments` says how many a callee takes.
+pub fn behind(out: &Compiled, instructions: &[Instruction], arguments: &HashMap<Symbol, usize>) -> Vec<Set> {
+    let called = called(out);
+    let effect = |instruction: &Instruction| {
+        let callee = called.get(&instruction.next_ip()).copied();
+        effect(instruction, callee, callee.and_then(|callee| arguments.get(&callee)).copied())
+    };
+    let effects: Vec<(Set, Set)> = instructions.iter().map(effect).collect();
     let at = |ip: u64| instructions.binary_search_by_key(&ip, Instruction::ip).ok();
     let leads: Vec<[Option<usize>; 2]> =
         instructions.iter().map(|instruction| leads(instruction).map(|ip| at(ip?))).collect();
@@ -89,23 +95,37 @@ fn leads(instruction: &Instruction) -> [Option<u64>; 2] {
     }
 }
 
-/// What it reads, and what it writes whatever happens.
-fn effect(out: &Compiled, instruction: &Instruction) -> (Set, Set) {
+/// Callees by the end of the call, which the relocation's four bytes end.
+fn called(out: &Compiled) -> HashMap<u64, Symbol> {
+    let calls = out.fixups.iter().filter_map(|fixup| match fixup.target {
+        Target::Symbol(symbol) | Target::Tail(symbol) => Some((u64::from(fixup.at) + 4, symbol)),
+        Target::Constant(_) => None,
+    });
+    calls.collect()
+}
+
+/// What it reads, and what it writes whatever happens. A callee of which nothing is known takes as many arguments as
+/// there are registers for.
+fn effect(instruction: &Instruction, callee: Option<Symbol>, arguments: Option<usize>) -> (Set, Set) {
     let all = Set { registers: u16::MAX, flags: ALL_FLAGS };
     match instruction.flow_control() {
         FlowControl::Call => {
-            // A relocation of a call is the four bytes that end it.
-            let field = instruction.next_ip() as u32 - 4;
-            let called = out.fixups.iter().find(|fixup| fixup.at == field).map(|fixup| fixup.target);
-            match called {
-                Some(Target::Symbol(Symbol::Trap(_))) => (OF_A_TRAP, all),
-                _ => (ARGUMENTS.with(GIVEN_BACK), all.without(GIVEN_BACK)),
+            let taken = ARGUMENTS.iter().take(arguments.unwrap_or(ARGUMENTS.len()));
+            let taken = Set::of(taken.fold(0, |all, register| all | register));
+            match callee {
+                Some(Symbol::Trap(_)) => (taken.with(FRAME), all),
+                _ => (taken.with(GIVEN_BACK), all.without(GIVEN_BACK)),
             }
         }
         FlowControl::Return => (RESULTS.with(GIVEN_BACK), Set::default()),
         FlowControl::Exception => (Set::default(), all),
         _ => moves(instruction),
     }
+}
+
+/// Whether `instruction`, which is no call or return, reads `register` or a part of it.
+pub fn reads(instruction: &Instruction, register: Register) -> bool {
+    moves(instruction).0.has(register)
 }
 
 fn moves(instruction: &Instruction) -> (Set, Set) {
@@ -133,14 +153,21 @@ fn moves(instruction: &Instruction) -> (Set, Set) {
 mod tests {
     use iced_x86::{Decoder, DecoderOptions};
 
-    use super::*;
+    use super::{
+        super::{Field, Fixup},
+        *,
+    };
 
     fn live(code: &[u8]) -> Vec<Set> {
-        let (code, fixups) = (code.to_vec(), vec![]);
+        live_with(code, vec![], &HashMap::new())
+    }
+
+    fn live_with(code: &[u8], fixups: Vec<Fixup>, arguments: &HashMap<Symbol, usize>) -> Vec<Set> {
+        let code = code.to_vec();
         let (constants, traps, lines) = (vec![], vec![], vec![]);
         let out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
         let instructions: Vec<_> = Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE).iter().collect();
-        behind(&out, &instructions)
+        behind(&out, &instructions, arguments)
     }
 
     #[test]
@@ -166,5 +193,15 @@ mod tests {
         let live = live(&[0x90, 0xe8, 0, 0, 0, 0, 0xc3]);
         assert!(live[0].has(Register::R9) && live[0].has(Register::RBX));
         assert!(!live[0].has(Register::RAX) && !live[0].has(Register::R11));
+        // The same of a callee that is known to take two.
+        let target = Target::Symbol(Symbol::Function(1));
+        let fixup = |target| vec![Fixup { at: 2, field: Field::Distance32, target, addend: -4 }];
+        let arguments = HashMap::from([(Symbol::Function(1), 2), (Symbol::Trap(9), 2)]);
+        let code = [0x90, 0xe8, 0, 0, 0, 0, 0xc3];
+        let live = live_with(&code, fixup(target), &arguments);
+        assert!(live[0].has(Register::RSI) && live[0].has(Register::RBX) && !live[0].has(Register::RDX));
+        // A trap gives nothing back.
+        let live = live_with(&code, fixup(Target::Symbol(Symbol::Trap(9))), &arguments);
+        assert!(live[0].has(Register::RSI) && live[0].has(Register::RSP) && !live[0].has(Register::RBX));
     }
 }

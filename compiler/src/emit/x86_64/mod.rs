@@ -17,19 +17,27 @@ mod live;
 mod returns;
 mod tails;
 
+use std::collections::HashMap;
+
 use super::{Compiled, Field, Fixup, Target, prepend};
-use crate::passes::Pass;
+use crate::{passes::Pass, translate::Symbol};
 pub use landing::stray;
 
 /// `endbr64`.
 const ENDBR: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
-/// All passes, in order, but those in `without`; `entered` says whether the loader enters the function.
-pub fn finish(out: &mut Compiled, entered: bool, without: &[Pass]) -> Result<(), String> {
+/// All passes, in order, but those in `without`; `entered` says whether the loader enters the function, `arguments` how
+/// many each callee takes.
+pub fn finish(
+    out: &mut Compiled,
+    entered: bool,
+    arguments: &HashMap<Symbol, usize>,
+    without: &[Pass],
+) -> Result<(), String> {
     constants::separate(out)?;
     dead::remove(out)?;
     if !without.contains(&Pass::Folds) {
-        folds::fold(out)?;
+        folds::fold(out, arguments)?;
     }
     tails::replace(out)?;
     returns::replace(out)?;

@@ -10,12 +10,12 @@
 
 use std::collections::HashMap;
 
-use cranelift_codegen::{
-    cursor::{Cursor, FuncCursor},
-    ir::{BlockArg, Function, Inst, InstBuilder, InstructionData, Opcode, Value},
-};
+use cranelift_codegen::ir::{BlockArg, Function, Inst, InstBuilder, InstructionData, Opcode, Value};
 
-use super::range::{Interval, Scope, Solver};
+use super::{
+    range::{Interval, Scope, Solver},
+    replace,
+};
 
 /// What to change.
 #[derive(Default)]
@@ -61,9 +61,7 @@ impl Found {
         }
         for (mask, value) in self.masks {
             let Some(inst) = func.dfg.value_def(mask).inst() else { continue };
-            FuncCursor::new(func).at_inst(inst).remove_inst();
-            func.dfg.clear_results(inst);
-            func.dfg.change_to_alias(mask, value);
+            replace(func, inst, value);
         }
     }
 }

@@ -19,7 +19,7 @@ use cranelift_codegen::{
     loop_analysis::Loop,
 };
 
-use super::range::constant;
+use super::{range::constant, replace};
 
 /// Values computed before one loop: each takes a register all along.
 const MOST_OF_A_LOOP: usize = 3;
@@ -127,13 +127,6 @@ fn copy_before(func: &mut Function, inst: Inst, before: Block, (opcode, operand,
     let number = cursor.ins().iconst(ty, number as i64);
     let (new, dfg) = cursor.ins().Binary(opcode, ty, operand, number);
     dfg.first_result(new)
-}
-
-fn replace(func: &mut Function, inst: Inst, value: Value) {
-    let old = func.dfg.first_result(inst);
-    FuncCursor::new(func).at_inst(inst).remove_inst();
-    func.dfg.clear_results(inst);
-    func.dfg.change_to_alias(old, value);
 }
 
 /// Who uses what.

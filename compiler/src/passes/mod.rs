@@ -1,8 +1,8 @@
 //! What is made better of a function between its translation and the code generator, one pass a file.
 //!
 //! ```text
-//! translate ── checks ── sums ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
-//!                 └── range ─┘ what values may be
+//! translate ── checks ── sums ── counters ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
+//!                 └── range: what values may be
 //! ```
 //! Fuel in a register is the translation's own (`translate/fuel/register.rs`), folding instructions that of what is done
 //! with the code generator's bytes (`emit/x86_64/folds.rs`); both have their switches here.
@@ -15,6 +15,7 @@
 //! that. What branches say may take away branches.
 
 mod checks;
+mod counters;
 mod exits;
 mod invariants;
 mod range;
@@ -25,7 +26,8 @@ use std::collections::HashMap;
 
 use cranelift_codegen::{
     Context,
-    ir::{Function, Opcode, Value},
+    cursor::{Cursor, FuncCursor},
+    ir::{Function, Inst, Opcode, Value},
 };
 
 pub use range::Interval;
@@ -39,6 +41,8 @@ pub enum Pass {
     Checks,
     /// Addresses are added up in 64 bits.
     Sums,
+    /// Counters that make addresses are of 64 bits.
+    Counters,
     /// Constants are swapped instead of what is compared with them.
     Swaps,
     /// Constant results have a block of their own.
@@ -51,8 +55,16 @@ pub enum Pass {
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 7] =
-        [Self::FuelRegister, Self::Checks, Self::Sums, Self::Swaps, Self::Exits, Self::Invariants, Self::Folds];
+    pub const ALL: [Self; 8] = [
+        Self::FuelRegister,
+        Self::Checks,
+        Self::Sums,
+        Self::Counters,
+        Self::Swaps,
+        Self::Exits,
+        Self::Invariants,
+        Self::Folds,
+    ];
 
     /// What leaves it out on the command line: `no-` and its name.
     #[must_use]
@@ -60,6 +72,7 @@ impl Pass {
         match self {
             Self::Checks => "no-checks",
             Self::Sums => "no-sums",
+            Self::Counters => "no-counters",
             Self::Swaps => "no-swaps",
             Self::Exits => "no-exits",
             Self::Invariants => "no-invariants",
@@ -85,6 +98,9 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pas
     if runs(Pass::Sums) {
         sums::run(func, known, has_masks);
     }
+    if runs(Pass::Counters) && !has_masks {
+        counters::run(func, known);
+    }
     if runs(Pass::Swaps) {
         swaps::run(func);
     }
@@ -98,6 +114,14 @@ pub fn run_behind(context: &mut Context, without: &[Pass]) {
     if !without.contains(&Pass::Invariants) {
         invariants::run(context);
     }
+}
+
+/// Puts `value` in the place of the only result of `inst`, which goes.
+fn replace(func: &mut Function, inst: Inst, value: Value) {
+    let old = func.dfg.first_result(inst);
+    FuncCursor::new(func).at_inst(inst).remove_inst();
+    func.dfg.clear_results(inst);
+    func.dfg.change_to_alias(old, value);
 }
 
 fn has_masks(func: &Function) -> bool {

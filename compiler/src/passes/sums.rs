@@ -14,10 +14,13 @@ use std::collections::HashMap;
 
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
-    ir::{Function, Inst, InstBuilder, InstructionData, Opcode, Value, types},
+    ir::{Function, InstBuilder, InstructionData, Opcode, Value, types},
 };
 
-use super::range::{Interval, Scope, Solver, constant};
+use super::{
+    range::{Interval, Scope, Solver, constant},
+    replace,
+};
 
 /// How much of an index is taken apart.
 const DEPTH: u32 = 4;
@@ -32,8 +35,7 @@ enum Wide {
     Shifted(Box<Wide>, u32),
 }
 
-/// Widens sums of `func`. `known` says what loads give. In a function with masks what branches say is left aside: a
-/// mask compares the sum of 32 bits, which is another than that of 64 where the processor guesses a branch wrong.
+/// Widens sums of `func`. `known` says what loads give.
 pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, has_masks: bool) {
     let mut found = Vec::new();
     Solver::new(func).solve(known, !has_masks, &mut |scope, inst| {
@@ -46,7 +48,10 @@ pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, has_masks: boo
         }
     });
     for (inst, wide) in found {
-        replace(func, inst, &wide);
+        let mut cursor = FuncCursor::new(func).at_inst(inst);
+        cursor.use_srcloc(inst);
+        let value = make(&mut cursor, &wide);
+        replace(func, inst, value);
     }
 }
 
@@ -57,32 +62,20 @@ fn wide(scope: &Scope<'_>, value: Value, depth: u32) -> Wide {
     let InstructionData::Binary { opcode, args: [a, b] } = scope.func.dfg.insts[inst] else { return whole() };
     let Some(number) = constant(scope.func, b) else { return whole() };
     let of = scope.interval(a);
-    let most = u64::from(u32::MAX);
     let by = match opcode {
         Opcode::Iadd => number.smin,
         Opcode::Isub => -number.smin,
         Opcode::Ishl => {
             let by = (number.min % 32) as u32;
             // The scales that an access has.
-            if by > 3 || of.max > most >> by {
+            if by > 3 || of.max > u64::from(u32::MAX) >> by {
                 return whole();
             }
             return Wide::Shifted(Box::new(wide(scope, a, depth - 1)), by);
         }
         _ => return whole(),
     };
-    let stays = if by < 0 { of.min >= by.unsigned_abs() } else { of.max + by as u64 <= most };
-    if stays { Wide::Plus(Box::new(wide(scope, a, depth - 1)), by) } else { whole() }
-}
-
-fn replace(func: &mut Function, inst: Inst, wide: &Wide) {
-    let old = func.dfg.first_result(inst);
-    let mut cursor = FuncCursor::new(func).at_inst(inst);
-    cursor.use_srcloc(inst);
-    let new = make(&mut cursor, wide);
-    cursor.remove_inst();
-    cursor.func.dfg.clear_results(inst);
-    cursor.func.dfg.change_to_alias(old, new);
+    if of.stays(by) { Wide::Plus(Box::new(wide(scope, a, depth - 1)), by) } else { whole() }
 }
 
 fn make(cursor: &mut FuncCursor<'_>, wide: &Wide) -> Value {

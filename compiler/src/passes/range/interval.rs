@@ -80,6 +80,14 @@ impl Interval {
         (self.min == self.max).then_some(self.min)
     }
 
+    /// Whether none of it wraps, as unsigned number, where `by` is added.
+    pub fn stays(&self, by: i64) -> bool {
+        match u64::try_from(by) {
+            Ok(by) => self.max.checked_add(by).is_some_and(|sum| sum <= unsigned_max(self.bits)),
+            Err(_) => self.min >= by.unsigned_abs(),
+        }
+    }
+
     /// Whether it says nothing.
     #[cfg(test)]
     pub fn is_full(&self) -> bool {

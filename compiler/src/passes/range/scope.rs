@@ -215,6 +215,14 @@ impl<'f> Scope<'f> {
         true
     }
 
+    /// Learns that `a` is below `b`, by at least one where `below` is 1, as a branch would say it.
+    pub fn bound(&mut self, a: Value, below: i64, b: Value) {
+        let cc = if below > 0 { IntCC::UnsignedLessThan } else { IntCC::UnsignedLessThanOrEqual };
+        if self.branches {
+            self.assume_compares(a, cc, b, DEPTH);
+        }
+    }
+
     fn narrow_where(&mut self, value: Value, cc: IntCC, than: Interval) -> bool {
         match self.interval(value).where_compares(cc, &than) {
             Some(interval) => self.narrow(value, interval, DEPTH),
@@ -275,7 +283,7 @@ impl<'f> Scope<'f> {
     // ---- relations ----
 
     /// Learns that `int(a) + distance <= int(b)`.
-    pub fn relate(&mut self, a: Value, distance: i64, b: Value) {
+    fn relate(&mut self, a: Value, distance: i64, b: Value) {
         if constant(self.func, a).is_some() || constant(self.func, b).is_some() || !self.branches {
             return;
         }

@@ -340,7 +340,7 @@ impl<'f> Solver<'f> {
         }
         for number in self.counters_of(block).filter(|number| kept[*number]) {
             let counter = &self.counters[number];
-            scope.relate(counter.param, counter.below, counter.limit);
+            scope.bound(counter.param, counter.below, counter.limit);
         }
         true
     }

@@ -2,14 +2,14 @@
 //! that change nothing.
 //!
 //! Cranelift threads jumps through blocks that only jump on, and leaves such a block behind where it cannot
-//! take it back. It extends a value from 32 to 64 bits by `mov r32, r32` where the instruction before has cleared the
-//! upper half already. Comes after `constants` (there are instructions only) and before `returns`.
+//! take it back. What extends without need is found by `extended`. Comes after `constants` (there are instructions only)
+//! and before `returns`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic};
 
-use super::{super::kept::Kept, Compiled};
+use super::{super::kept::Kept, Compiled, extended};
 
 /// An instruction and whether control reaches it, to some effect.
 struct Step {
@@ -24,8 +24,9 @@ pub fn remove(out: &mut Compiled) -> Result<(), String> {
         .map(|instruction| (instruction.ip() as u32, Step { instruction, reached: false }))
         .collect();
     mark(&mut steps)?;
-    for at in extended_already(&steps) {
-        steps.entry(at).and_modify(|step| step.reached = false);
+    let reached: Vec<Instruction> = steps.values().filter(|s| s.reached).map(|s| s.instruction).collect();
+    for n in extended::useless(&reached) {
+        steps.entry(reached[n].ip() as u32).and_modify(|step| step.reached = false);
     }
     if steps.values().all(|s| s.reached) {
         return Ok(());
@@ -45,38 +46,6 @@ pub fn redirect(bytes: &mut [u8], old: u32, new: u32, target: u32, kept: &Kept) 
     let distance = i64::from(kept.next(target)) - i64::from(new) - len as i64;
     bytes[len - 4..].copy_from_slice(&(distance as i32).to_le_bytes());
     Ok(())
-}
-
-/// Where a register is extended that the instruction before has written as one of 32 bits. Nothing else leads there.
-fn extended_already(steps: &BTreeMap<u32, Step>) -> Vec<u32> {
-    let targets: BTreeSet<u32> = steps.values().filter_map(|step| branch_target(&step.instruction)).collect();
-    let reached = || steps.iter().filter(|(_, step)| step.reached);
-    let pairs = reached().zip(reached().skip(1));
-    let useless = pairs.filter(|((_, before), (at, step))| {
-        let (before, this) = (&before.instruction, &step.instruction);
-        let extends = this.mnemonic() == Mnemonic::Mov
-            && (this.op0_kind(), this.op1_kind()) == (OpKind::Register, OpKind::Register)
-            && this.op0_register() == this.op1_register()
-            && this.op0_register().is_gpr32();
-        extends
-            && before.next_ip() == this.ip()
-            && clears_upper_half(before)
-            && before.op0_register() == this.op0_register()
-            && !targets.contains(at)
-    });
-    useless.map(|(_, (at, _))| *at).collect()
-}
-
-/// Whether the instruction writes its first operand, which is no memory, whatever happens. Of shifts only those by an
-/// immediate: by a register they may be by nothing.
-fn clears_upper_half(instruction: &Instruction) -> bool {
-    use Mnemonic::{Add, And, Bswap, Imul, Lea, Mov, Movzx, Or, Rol, Ror, Sar, Shl, Shr, Sub, Xor};
-    instruction.op0_kind() == OpKind::Register
-        && match instruction.mnemonic() {
-            Add | And | Bswap | Imul | Lea | Mov | Movzx | Or | Sub | Xor => true,
-            Rol | Ror | Sar | Shl | Shr => instruction.op1_kind() == OpKind::Immediate8,
-            _ => false,
-        }
 }
 
 /// Where a branch leads.

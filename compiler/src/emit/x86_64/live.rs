@@ -18,7 +18,7 @@ use crate::translate::Symbol;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Set {
     /// General registers, one bit each in the order of their encoding.
-    registers: u16,
+    pub registers: u16,
     /// Flags, as iced's `RflagsBits`.
     pub flags: u32,
 }
@@ -42,8 +42,8 @@ impl Set {
     }
 }
 
-// rbx, rsp, rbp and r12 to r15.
-const GIVEN_BACK: Set = Set::of(0xf038);
+/// What callees give back: rbx, rsp, rbp and r12 to r15.
+pub const GIVEN_BACK: Set = Set::of(0xf038);
 /// Where arguments are, in their order: rdi, rsi, rdx, rcx, r8 and r9. Others lie on the stack.
 const ARGUMENTS: [u16; 6] = [1 << 7, 1 << 6, 1 << 2, 1 << 1, 1 << 8, 1 << 9];
 // rax and rdx.
@@ -52,7 +52,8 @@ const RESULTS: Set = Set::of(0x0005);
 const FRAME: Set = Set::of(0x0030);
 const ALL_FLAGS: u32 = u32::MAX;
 
-fn bit(register: Register) -> u16 {
+/// The bit of `register`, or of what it is a part of.
+pub fn bit(register: Register) -> u16 {
     let full = register.full_register();
     if full.is_gpr64() { 1 << full.number() } else { 0 }
 }
@@ -65,31 +66,35 @@ pub fn behind(out: &Compiled, instructions: &[Instruction], arguments: &HashMap<
         effect(instruction, callee, callee.and_then(|callee| arguments.get(&callee)).copied())
     };
     let effects: Vec<(Set, Set)> = instructions.iter().map(effect).collect();
-    let at = |ip: u64| instructions.binary_search_by_key(&ip, Instruction::ip).ok();
-    let leads: Vec<[Option<usize>; 2]> =
-        instructions.iter().map(|instruction| leads(instruction).map(|ip| at(ip?))).collect();
-    let mut before = vec![Set::default(); instructions.len()];
-    let mut behind = before.clone();
-    let mut changes = true;
-    while changes {
-        changes = false;
-        for n in (0..instructions.len()).rev() {
-            behind[n] = leads[n].iter().flatten().fold(Set::default(), |all, to| all.with(before[*to]));
-            let (reads, writes) = effects[n];
-            let now = behind[n].without(writes).with(reads);
-            changes |= now != before[n];
-            before[n] = now;
+    let mut from: Vec<Vec<usize>> = vec![Vec::new(); instructions.len()];
+    for n in 0..instructions.len() {
+        leads(instructions, n).into_iter().flatten().for_each(|to| from[to].push(n));
+    }
+    let mut behind = vec![Set::default(); instructions.len()];
+    // Each register is added to each place once.
+    let mut work: Vec<usize> = (0..instructions.len()).collect();
+    while let Some(n) = work.pop() {
+        let (reads, writes) = effects[n];
+        let before = behind[n].without(writes).with(reads);
+        for &n in &from[n] {
+            let now = behind[n].with(before);
+            if now != behind[n] {
+                behind[n] = now;
+                work.push(n);
+            }
         }
     }
     behind
 }
 
-/// Where control goes.
-fn leads(instruction: &Instruction) -> [Option<u64>; 2] {
-    let (next, to) = (Some(instruction.next_ip()), Some(instruction.near_branch_target()));
+/// Numbers of the instructions that number `n` of `instructions`, which are all of a function, leads to.
+pub fn leads(instructions: &[Instruction], n: usize) -> [Option<usize>; 2] {
+    let instruction = &instructions[n];
+    let next = Some(n + 1).filter(|next| *next < instructions.len());
+    let to = || instructions.binary_search_by_key(&instruction.near_branch_target(), Instruction::ip).ok();
     match instruction.flow_control() {
-        FlowControl::UnconditionalBranch => [to, None],
-        FlowControl::ConditionalBranch => [next, to],
+        FlowControl::UnconditionalBranch => [to(), None],
+        FlowControl::ConditionalBranch => [next, to()],
         FlowControl::Return | FlowControl::Exception => [None, None],
         _ => [next, None],
     }

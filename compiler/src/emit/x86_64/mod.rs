@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! constants  cuts the constant pool off the code's end
-//! dead       drops instructions that nothing reaches
+//! dead       drops instructions that nothing reaches, and those that `extended` finds to change nothing
 //! folds      makes one instruction of several; live tells what is read behind each
 //! tails      turns calls that end a function into jumps
 //! returns    turns epilogues into jumps to wkc_ret, proves that no other return is left
@@ -11,6 +11,7 @@
 
 mod constants;
 mod dead;
+mod extended;
 mod folds;
 mod landing;
 mod live;

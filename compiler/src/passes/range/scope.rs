@@ -133,7 +133,8 @@ impl<'f> Scope<'f> {
 
     fn interval_within(&self, value: Value, depth: u32) -> Interval {
         let value = self.func.dfg.resolve_aliases(value);
-        let full = || Interval::full(bits(self.func, value).unwrap_or(64));
+        // A constant is the same wherever it is made, further down, too.
+        let full = || constant(self.func, value).unwrap_or(Interval::full(bits(self.func, value).unwrap_or(64)));
         let mut out = self.narrowed.get(&value).copied().or(self.at_definition[value]).unwrap_or_else(full);
         // Operands may be known better by now than they were then.
         if depth > 0
@@ -349,7 +350,10 @@ impl<'f> Scope<'f> {
                 (Opcode::Iadd, [x, y]) => {
                     let (p, q) = (self.interval(*x), self.interval(*y));
                     let fits = u128::from(p.max) + u128::from(q.max) <= unsigned_max(p.bits).into();
-                    fits && (less(*x, distance + i128::from(q.max)) || less(*y, distance + i128::from(p.max)))
+                    fits && (less(*x, distance + i128::from(q.max))
+                        || less(*y, distance + i128::from(p.max))
+                        || self.proves_by_rest([*x, *y], distance, b, chain, steps)
+                        || self.proves_by_rest([*y, *x], distance, b, chain, steps))
                 }
                 (Opcode::Isub, [x, y]) => {
                     let (p, q) = (self.interval(*x), self.interval(*y));
@@ -377,6 +381,42 @@ impl<'f> Scope<'f> {
             }
             _ => false,
         }
+    }
+
+    /// Of `x + y`, which does not wrap, by what is known of `y` and what is left of something less `x`:
+    /// `y + n <= p - x - c` says that `x + y + n + c <= p`.
+    fn proves_by_rest(&self, [x, y]: [Value; 2], distance: i128, b: Value, chain: u32, steps: &mut usize) -> bool {
+        let (y_term, y_interval) = (self.term(y), self.interval(y));
+        for relation in self.relations.get(&y_term.root).into_iter().flatten().rev() {
+            let (of, of_interval) = (self.term(relation.of), self.interval(relation.of));
+            let Some(above) = self.apart(&y_term, &y_interval, &of, &of_interval) else { continue };
+            let Some((whole, taken, also)) = self.rest(relation.to, chain, steps) else { continue };
+            let (x_term, taken_term) = (self.term(x), self.term(taken));
+            let Some(apart) = self.apart(&x_term, &self.interval(x), &taken_term, &self.interval(taken)) else {
+                continue;
+            };
+            let left = distance + above + apart - i128::from(relation.distance) - i128::from(also);
+            if self.proves(whole, left, b, chain - 1, steps) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// `p`, `q` and `c` of a value that is `p - q - c` without wrapping.
+    fn rest(&self, value: Value, chain: u32, steps: &mut usize) -> Option<(Value, Value, u64)> {
+        let mut value = self.stripped(value);
+        let mut also = 0_u64;
+        if let Some((of, n)) = self.added(value) {
+            let taken = to_signed(bits(self.func, value)?, n).checked_neg()?;
+            also = u64::try_from(taken).ok()?;
+            value = self.stripped(of);
+        }
+        let inst = self.func.dfg.value_def(value).inst()?;
+        let InstructionData::Binary { opcode: Opcode::Isub, args: [p, q] } = self.func.dfg.insts[inst] else {
+            return None;
+        };
+        self.proves(q, also.into(), p, chain - 1, steps).then_some((p, q, also))
     }
 
     /// What has the same number in another width.

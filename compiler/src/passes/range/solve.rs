@@ -153,7 +153,7 @@ impl<'f> Solver<'f> {
                     IntCC::NotEqual | IntCC::UnsignedLessThan if value == param => 0,
                     _ => continue,
                 };
-                if self.is_outside(limit, header) {
+                if constant(self.func, limit).is_some() || self.is_outside(limit, header) {
                     counters.push(Counter { position, param, limit, below });
                 }
             }
@@ -161,20 +161,23 @@ impl<'f> Solver<'f> {
         counters
     }
 
-    /// What was compared, and holds, on the only way that a turn of the loop at `header` takes to `latch`, which goes
-    /// back to it.
+    /// What was compared, and holds, whenever a turn of the loop at `header` comes to `latch`, which goes back to it:
+    /// what the latch itself asks, and the branches that lead to blocks that no other way leads to.
     fn tests_before(&self, latch: Inst, header: Block) -> Vec<(IntCC, Value, Value)> {
         let mut tests = Vec::new();
-        let (mut to, mut branch) = (header, latch);
+        let (mut to, mut branch) = (header, Some(latch));
         for _ in 0..MOST_TESTS {
-            if let InstructionData::Brif { arg, blocks, .. } = &self.func.dfg.insts[branch] {
+            if let Some(branch) = branch
+                && let InstructionData::Brif { arg, blocks, .. } = &self.func.dfg.insts[branch]
+            {
                 let [yes, no] = blocks.map(|call| call.block(&self.func.dfg.value_lists));
                 tests.extend((yes != no).then(|| self.condition(*arg, yes == to)).flatten());
             }
-            let Some(block) = self.func.layout.inst_block(branch).filter(|block| *block != header) else { break };
+            let at = if to == header { self.func.layout.inst_block(latch) } else { self.domtree.idom(to) };
+            let Some(block) = at.filter(|block| *block != header) else { break };
             let mut ways = self.cfg.pred_iter(block);
-            let (Some(way), None) = (ways.next(), ways.next()) else { break };
-            (to, branch) = (block, way.inst);
+            branch = if let (Some(way), None) = (ways.next(), ways.next()) { Some(way.inst) } else { None };
+            to = block;
         }
         tests
     }

@@ -103,7 +103,11 @@ pub fn result(func: &Function, inst: Inst, of: &mut dyn FnMut(Value) -> Interval
         (Sextend, [a]) => of(*a).sign_extended(bits),
         (Ireduce, [a]) => of(*a).truncated(bits),
         (Select, [c, a, b]) if chosen(func, *c, *a, *b) == Chosen::Least => least(bits, &of(*a), &of(*b)),
-        (Select | SelectSpectreGuard, [_, a, b]) => of(*a).join(&of(*b)),
+        (Select | SelectSpectreGuard, [c, a, b]) => match of(*c) {
+            condition if condition.min > 0 => of(*a),
+            condition if condition.max == 0 => of(*b),
+            _ => of(*a).join(&of(*b)),
+        },
         (Umin, [a, b]) => least(bits, &of(*a), &of(*b)),
         (Urem, [a, b]) => {
             // By zero is a trap before, but past it the processor may guess what some machines give: the dividend.

@@ -1,7 +1,7 @@
 //! What is made better of a function between its translation and the code generator, one pass a file.
 //!
 //! ```text
-//! translate ── checks ── sums ── counters ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
+//! translate ── versions ── checks ── sums ── counters ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
 //!                 └── range: what values may be
 //! ```
 //! Fuel in a register is the translation's own (`translate/fuel/register.rs`), folding instructions that of what is done
@@ -21,6 +21,7 @@ mod invariants;
 mod range;
 mod sums;
 mod swaps;
+mod versions;
 
 use std::collections::HashMap;
 
@@ -37,6 +38,8 @@ pub use range::Interval;
 pub enum Pass {
     /// Functions with loops keep their fuel in a register: `translate` does it, as it makes the charges.
     FuelRegister,
+    /// What is reached through one pointer is checked once.
+    Versions,
     /// Bounds checks that cannot fail are left out.
     Checks,
     /// Addresses are added up in 64 bits.
@@ -55,8 +58,9 @@ pub enum Pass {
 
 impl Pass {
     /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::FuelRegister,
+        Self::Versions,
         Self::Checks,
         Self::Sums,
         Self::Counters,
@@ -70,6 +74,7 @@ impl Pass {
     #[must_use]
     pub const fn switch(self) -> &'static str {
         match self {
+            Self::Versions => "no-versions",
             Self::Checks => "no-checks",
             Self::Sums => "no-sums",
             Self::Counters => "no-counters",
@@ -92,6 +97,11 @@ impl Pass {
 pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
     let runs = |pass| !without.contains(&pass);
     let has_masks = has_masks(func);
+    let mut known = known.clone();
+    if runs(Pass::Versions) && !has_masks {
+        versions::run(func, &mut known);
+    }
+    let known = &known;
     if runs(Pass::Checks) {
         checks::run(func, known, has_masks);
     }

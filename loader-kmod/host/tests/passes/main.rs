@@ -45,6 +45,38 @@ fn an_induction_variable_that_wraps() {
     assert!(seen.returned > 0 && seen.gone.0 > 0, "{seen:?}");
 }
 
+/// As the packet is longer the pointer comes nearer to the end of the memory, and then behind it: in one version all
+/// fields are inside, in the other one some are.
+#[test]
+fn a_pointer_near_the_end_of_the_memory() {
+    let near = "(local.set $n (i32.add (i32.const 65490) (i32.shl (call $len) (i32.const 1))))";
+    let far = "(local.set $n (i32.sub (i32.const 12) (call $len)))";
+    let fields = "(i32.store8 $own offset=3 (local.get $n) (i32.const 7))
+        (local.set $sum (i32.load16_u $own offset=12 (local.get $n)))
+        (if (i32.and (call $len) (i32.const 1)) (then
+          (local.set $sum (i32.add (local.get $sum) (i32.load $own offset=28 (local.get $n))))
+          (i32.store16 $own offset=6 (local.get $n) (local.get $sum))))
+        (i32.add (local.get $sum) (i32.load8_u $own offset=20 (local.get $n)))";
+    let turns = "(loop $l
+          (local.set $sum (i32.add (local.get $sum)
+            (i32.load8_u $own (i32.add (i32.add (local.get $n) (i32.const 4)) (local.get $i)))))
+          (i32.store8 $own (i32.add (local.get $n) (local.get $i)) (local.get $sum))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $l (i32.lt_u (local.get $i) (i32.const 24)))) (local.get $sum)";
+    // The pointer itself moves on, and what it was is in the other version's turn.
+    let moves = "(loop $l
+          (local.set $sum (i32.add (local.get $sum) (i32.load16_u $own offset=1 (local.get $n))))
+          (i32.store8 $own offset=9 (local.get $n) (local.get $sum))
+          (local.set $sum (i32.add (local.get $sum) (i32.load8_u $own offset=5 (local.get $n))))
+          (local.set $n (i32.add (local.get $n) (i32.const 3)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $l (i32.lt_u (local.get $i) (i32.const 6)))) (i32.add (local.get $sum) (local.get $n))";
+    let bodies: Vec<String> =
+        [near, far].iter().flat_map(|at| [fields, turns, moves].map(|then| format!("{at} {then}"))).collect();
+    let seen = agree(&bodies.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(seen.trapped(MemoryOutOfBounds) && seen.returned > 0, "{seen:?}");
+}
+
 #[test]
 fn a_step_of_zero() {
     let seen = agree(&[

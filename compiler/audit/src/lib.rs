@@ -17,7 +17,9 @@ mod descent;
 mod effects;
 mod finding;
 mod flow;
+mod functions;
 mod image;
+mod jobs;
 mod judge;
 mod machine;
 mod portable;
@@ -32,10 +34,12 @@ mod x86_64;
 
 use std::collections::BTreeMap;
 
-use crate::descent::{Body, Flow, descend};
+use crate::descent::{Body, Flow};
 use crate::effects::Control;
 pub use crate::finding::{Finding, MAX_FINDINGS, Rule};
+use crate::functions::Part;
 use crate::image::Image;
+pub use crate::jobs::Jobs;
 use wasmkc_abi::helper::HELPERS;
 use wasmkc_abi::trap::TrapCode;
 
@@ -67,15 +71,31 @@ pub struct Report {
 /// # Errors
 /// Every rule broken, in the order of the targets and of their code; never an empty list.
 pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
+    audit_by(object, Jobs::ONE, &|_, _| {})
+}
+
+/// The same by several threads. `tell` gets the bytes of code judged so far, and of all.
+///
+/// # Errors
+/// As [`audit`]: the same for any number of threads.
+pub fn audit_by(object: &[u8], jobs: Jobs, tell: &(dyn Fn(usize, usize) + Sync)) -> Result<Report, Vec<Finding>> {
     let mut findings = Vec::new();
     let parts = targets::parts(object, &mut findings);
     let several = parts.len() > 1;
+    let images: Vec<_> = parts.iter().map(|part| Image::parse(part.bytes)).collect();
+    let readable = images.iter().filter_map(|image| image.as_ref().ok());
+    let judged = readable.map(|image| Part::new(image, around(image))).collect();
+    let mut verdicts = functions::judge_all(judged, jobs, tell).into_iter();
+    let verdict = |image: &Result<Image<'_>, Vec<Finding>>| match image {
+        Ok(_) => verdicts.next().unwrap_or_else(|| Err(vec![Finding::object(Rule::TooLarge, "it was not judged")])),
+        Err(found) => Err(found.clone()),
+    };
     let mut reports = Vec::new();
-    for part in parts {
+    for (part, verdict) in parts.iter().zip(images.iter().map(verdict)) {
         if finding::enough(&findings) {
             break;
         }
-        match audit_one(part.bytes) {
+        match verdict {
             Ok(report) => reports.push(Report { target: part.target, ..report }),
             Err(found) => {
                 let target = several.then_some(part.target);
@@ -90,36 +110,23 @@ pub fn audit(object: &[u8]) -> Result<Report, Vec<Finding>> {
     }
 }
 
-/// Checks one target's object.
-fn audit_one(object: &[u8]) -> Result<Report, Vec<Finding>> {
-    let image = Image::parse(object)?;
+/// What is wrong outside functions.
+fn around(image: &Image<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    padding(&image, &mut findings);
-    entries(&image, &mut findings);
-    image.machine.landing_pads(&image, &mut findings);
-    let traps: BTreeMap<u32, u32> = image.traps.iter().copied().collect();
-    let mut bodies = Vec::with_capacity(image.functions.len());
-    for function in &image.functions {
-        if finding::enough(&findings) {
-            return Err(findings);
-        }
-        let before = findings.len();
-        let body = descend(&image, function, &mut findings);
-        // The frame can be followed only through instructions that are understood.
-        if findings.len() == before {
-            stack::check(image.machine, &body, &mut findings);
-        }
-        if let (true, Some(prologue)) = (findings.len() == before, image.machine.prologue(&body)) {
-            judge::check(image.machine, &body, &prologue, &traps, &mut findings);
-        }
-        bodies.push(body);
-    }
-    contexts::check(&image, &bodies, HELPERS, &mut findings);
-    trap_sites(&image, &bodies, &mut findings);
+    padding(image, &mut findings);
+    entries(image, &mut findings);
+    image.machine.landing_pads(image, &mut findings);
+    findings
+}
+
+/// Checks what concerns all functions of a target together; `findings` is what was found so far.
+fn whole(image: &Image<'_>, bodies: &[Body<'_>], mut findings: Vec<Finding>) -> Result<Report, Vec<Finding>> {
+    contexts::check(image, bodies, HELPERS, &mut findings);
+    trap_sites(image, bodies, &mut findings);
     if !findings.iter().any(|f| f.rule == Rule::Unreached) {
-        relocations(&image, &bodies, &mut findings);
+        relocations(image, bodies, &mut findings);
     }
-    if findings.is_empty() { Ok(report(&image, &bodies)) } else { Err(findings) }
+    if findings.is_empty() { Ok(report(image, bodies)) } else { Err(findings) }
 }
 
 /// Bytes before, between and behind functions are such that no CPU runs them.

@@ -18,6 +18,7 @@
 mod debug;
 mod emit;
 mod error;
+mod functions;
 mod isa;
 mod limits;
 mod lines;
@@ -28,6 +29,7 @@ mod object;
 mod parse;
 mod passes;
 mod pipeline;
+mod progress;
 mod runtime;
 mod translate;
 
@@ -38,6 +40,8 @@ pub use names::printable;
 pub use object::fat;
 pub use passes::Pass;
 pub use pipeline::{FunctionReport, Object, Report};
+pub use progress::{Progress, Stage};
+pub use wasmkc_audit::Jobs;
 
 /// Name and version of the compiler, recorded in the object.
 const PRODUCER: &str = concat!("wasmkc-compiler ", env!("CARGO_PKG_VERSION"));
@@ -59,6 +63,8 @@ pub struct Options {
     pub target: Target,
     /// Passes to leave out; the code does the same, slower.
     pub without: Vec<Pass>,
+    /// The most threads that work on it; the object is the same for any number.
+    pub jobs: Jobs,
 }
 
 impl Default for Options {
@@ -71,6 +77,7 @@ impl Default for Options {
             name: String::new(),
             target: Target::default(),
             without: Vec::new(),
+            jobs: Jobs::ONE,
         }
     }
 }
@@ -89,7 +96,20 @@ pub fn compile(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
 /// # Errors
 /// As [`compile`]; [`CompileError::Target`] names the target that alone has the error.
 pub fn compile_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec<u8>, CompileError> {
-    pipeline::run_all(wasm, options, targets)
+    pipeline::run_all(wasm, options, targets, progress::NOBODY)
+}
+
+/// [`compile_all`] for who waits: `watch` is called often, by the threads that work.
+///
+/// # Errors
+/// As [`compile_all`].
+pub fn compile_all_watched(
+    wasm: &[u8],
+    options: &Options,
+    targets: &[Target],
+    watch: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<u8>, CompileError> {
+    pipeline::run_all(wasm, options, targets, watch)
 }
 
 /// What a module must keep to for [`validate`].

@@ -1,17 +1,18 @@
 //! Every stage from wasm bytes to object bytes, in order.
 
-use cranelift_codegen::Context;
 use wasmkc_abi::object::NONE;
+use wasmkc_audit::Jobs;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::{
-    CompileError, Options, Standard, Target, debug,
-    emit::{self, Image},
+    CompileError, Options, Progress, Stage, Standard, Target, debug,
+    emit::Image,
+    functions::{self, Functions},
     isa, limits,
     lines::Lines,
     module::Module,
-    object, parse, passes,
-    translate::Translation,
+    object, parse,
+    progress::{NOBODY, Watch},
 };
 
 /// An unsigned object with what there is to say about it.
@@ -66,23 +67,36 @@ pub fn run(wasm: &[u8], options: &Options) -> Result<Object, CompileError> {
     limits::check_options(options)?;
     validate(wasm, Standard::V3)?;
     let module = parse::parse(wasm, options)?;
-    let object = compile(&module, &Lines::read(&module), options)?;
-    audit(&object.bytes)?;
+    let object = object(&module, build(&module, options)?, &Lines::read(&module), options)?;
+    audit(&object.bytes, options, NOBODY)?;
     Ok(object)
 }
 
 /// wasm in, the joined objects of `targets` out. How parameters travel is the target's, so a module is parsed for each.
-pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec<u8>, CompileError> {
+pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target], watch: Watch<'_>) -> Result<Vec<u8>, CompileError> {
     limits::check_options(options)?;
     if targets.is_empty() {
         return Err(CompileError::Option { option: "target", what: "there must be one at least".to_owned() });
     }
     validate(wasm, Standard::V3)?;
     let lines = Lines::read(&parse::parse(wasm, options)?);
+    let all: Vec<Options> = Target::ALL
+        .into_iter()
+        .filter(|target| targets.contains(target))
+        .map(|target| Options { target, ..options.clone() })
+        .collect();
+    let parsed: Vec<_> = all.iter().map(|options| parse::parse(wasm, options)).collect();
+    let ready: Vec<_> =
+        all.iter().zip(&parsed).filter_map(|(options, module)| Some((options, module.as_ref().ok()?))).collect();
+    let mut images = images(&ready, options.jobs, watch)?.into_iter();
     let (mut parts, mut failed) = (Vec::new(), None);
-    for target in Target::ALL.into_iter().filter(|target| targets.contains(target)) {
-        let options = Options { target, ..options.clone() };
-        match parse::parse(wasm, &options).and_then(|module| compile(&module, &lines, &options)) {
+    for (options, module) in all.iter().zip(parsed) {
+        let target = options.target;
+        let made = module.and_then(|module| {
+            let missing = || Err(CompileError::internal("pipeline", format!("no code for {}", target.name())));
+            object(&module, images.next().unwrap_or_else(missing)?, &lines, options)
+        });
+        match made {
             Ok(object) => parts.push((target, object.bytes)),
             // Which targets it builds for is what to say, so the others are tried.
             Err(error) if error.is_of_one_target() => failed = failed.or(Some((target, error))),
@@ -95,50 +109,41 @@ pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target]) -> Result<Vec
         }
         // That it builds for the others is said only of what was judged as any object is.
         let built = if parts.is_empty() { None } else { object::join(&parts).ok() };
-        built.as_deref().map_or(Ok(()), audit)?;
+        built.as_deref().map_or(Ok(()), |built| audit(built, options, watch))?;
         let fits: Vec<Target> = parts.iter().filter(|_| built.is_some()).map(|(target, _)| *target).collect();
         return Err(error.of_target(target, &fits));
     }
     let bytes = object::join(&parts)?;
-    audit(&bytes)?;
+    audit(&bytes, options, watch)?;
     Ok(bytes)
 }
-
 /// One target's object, which nobody has judged.
-fn compile(module: &Module<'_>, lines: &Lines, options: &Options) -> Result<Object, CompileError> {
-    let image = build(module, options)?;
+fn object(module: &Module<'_>, image: Image, lines: &Lines, options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(module, &image, lines, options)?;
     let debug = debug::sections(&image, &tables.names, &options.name, lines)?;
     let bytes = object::write(&image, &tables, &debug)?;
     Ok(Object { report: report(module, &image, &tables, options), bytes })
 }
 
-/// The stages in between: functions to placed machine code, one by one, so that what is too large is refused before
-/// all of it is made. One whose code has a landing pad inside is made again with its constants hidden.
+/// Functions to placed machine code.
 pub fn build(module: &Module<'_>, options: &Options) -> Result<Image, CompileError> {
-    let target = options.target;
-    let isa = isa::code_generator(target)?;
-    let mut translation = Translation::new(module, options, &*isa);
-    let mut context = Context::new();
-    let mut text = 0;
-    let mut functions = Vec::new();
-    while let Some(symbol) = translation.next()? {
-        let mut compile = |hides| {
-            let mut translated = translation.function(symbol, hides)?;
-            passes::run(&mut translated.clif, &translated.known, &options.without);
-            emit::compile(module, translated, target, &*isa, &mut context, &options.without)
-        };
-        let mut function = compile(false)?;
-        if emit::stray(target, &function).is_some() {
-            function = compile(true)?;
-        }
-        if let Some(at) = emit::stray(target, &function) {
-            return Err(CompileError::LandingPad { place: emit::place(module, symbol), at });
-        }
-        text = emit::end_of_text(text, &function)?;
-        functions.push(function);
-    }
-    emit::layout(module, target, functions)
+    let image = images(&[(options, module)], options.jobs, NOBODY)?.pop();
+    image.unwrap_or_else(|| Err(CompileError::internal("pipeline", "no code")))
+}
+
+/// The stages in between for each target, in their order: the functions of all of them by the same threads.
+fn images(
+    targets: &[(&Options, &Module<'_>)],
+    jobs: Jobs,
+    watch: Watch<'_>,
+) -> Result<Vec<Result<Image, CompileError>>, CompileError> {
+    let isas = targets.iter().map(|(options, _)| isa::code_generator(options.target));
+    let isas = isas.collect::<Result<Vec<_>, _>>()?;
+    let functions = targets.iter().zip(&isas).map(|((options, module), isa)| Functions::new(module, options, &**isa));
+    let functions: Vec<_> = functions.collect();
+    let tell = |done, all| watch(Progress { stage: Stage::Compile, done, all });
+    functions::compile_all(&functions, jobs, &tell);
+    Ok(functions.into_iter().map(Functions::into_image).collect())
 }
 
 /// WebAssembly 3.0 and threads, and the page size that the packet has as a memory: what is valid and not supported is
@@ -171,8 +176,9 @@ pub fn validate(wasm: &[u8], standard: Standard) -> Result<(), CompileError> {
 }
 
 /// The last stage: a crate that shares no code with the stages above must agree to the bytes.
-fn audit(object: &[u8]) -> Result<(), CompileError> {
-    wasmkc_audit::audit(object).map(drop).map_err(|findings| {
+fn audit(object: &[u8], options: &Options, watch: Watch<'_>) -> Result<(), CompileError> {
+    let tell = |done, all| watch(Progress { stage: Stage::Audit, done, all });
+    wasmkc_audit::audit_by(object, options.jobs, &tell).map(drop).map_err(|findings| {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         CompileError::Audit(lines.join("\n"))
     })

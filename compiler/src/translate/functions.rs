@@ -115,7 +115,9 @@ impl<'m, 'a> Translation<'m, 'a> {
             }
             _ => (self.module, None),
         };
-        let (translated, size) = function(module, how, self.isa, &mut self.context, &mut self.made, symbol, body)?;
+        let made = function(module, how, self.isa, &mut self.context, &mut self.made, symbol, body);
+        // What an error has left half done would be in the way of the next function.
+        let (translated, size) = made.inspect_err(|_| self.context = FunctionBuilderContext::new())?;
         if !hides {
             self.size += size;
             budget::check_all(self.size)?;

@@ -3,6 +3,7 @@
 use crate::attach::Mode;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use wasmkc_abi::limits::{
     FUEL_CALL_MAX, FUEL_DEFAULT, FUEL_MAX, MAX_MEMORY_PAGES, STACK_CALL, STACK_CALL_MAX, WASM_PAGE,
@@ -97,6 +98,9 @@ pub struct Build {
     /// What the filter is for; `inspect` shows it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
+    /// Threads that compile and audit; the object is the same for any number, so fewer only leave processors to others [default: all processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
     /// Name of the program [default: the input's file name]
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

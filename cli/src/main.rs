@@ -17,6 +17,7 @@ mod kind;
 mod output;
 mod pins;
 mod policy;
+mod progress;
 mod sign;
 mod signer;
 mod targets;

@@ -8,7 +8,7 @@ use crate::targets;
 use serde_json::{Value, json};
 use std::path::Path;
 use wasmkc_abi::limits::MAX_OBJECT_BYTES;
-use wasmkc_audit::Report;
+use wasmkc_audit::{Jobs, Report};
 
 /// Fails with every finding.
 pub fn run(args: &Audit, json: bool) -> Result<()> {
@@ -52,7 +52,7 @@ pub fn audit(file: &Path, bytes: &[u8]) -> Result<Report> {
             no_object(file, bytes).unwrap_or_else(|| Error::new(format_args!("{} is no object", file.display())))
         );
     }
-    let report = wasmkc_audit::audit(bytes).map_err(|findings| {
+    let report = wasmkc_audit::audit_by(bytes, Jobs::available(), &|_, _| {}).map_err(|findings| {
         let n = findings.len();
         Error::new(format_args!(
             "{}: refused by the audit, {n} finding{}",

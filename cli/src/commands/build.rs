@@ -4,6 +4,7 @@ use crate::args::{Author, Build};
 use crate::error::{Error, Result};
 use crate::kernel::{check_name, name_from};
 use crate::output::{emit, hex, pairs, read_file, refuse_overwriting, write_file};
+use crate::progress::Bar;
 use crate::sign::Signer;
 use crate::signer::Identity;
 use crate::targets::{self, Masks, Part};
@@ -11,7 +12,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use wasmkc_abi::limits::{MAX_NOTE, MAX_OBJECT_BYTES, WASM_PAGE};
 use wasmkc_abi::object::{FLAG_AUTHOR_TRUSTED, NONE};
-use wasmkc_compiler::{Blame, CompileError, Options, Target};
+use wasmkc_compiler::{Blame, CompileError, Jobs, Options, Target};
 use wasmkc_core::describe::Description;
 
 /// Largest WebAssembly file that is read.
@@ -33,7 +34,10 @@ pub fn run(args: &Build, json: bool) -> Result<()> {
     };
     let wasm = read_file(&args.file, MAX_WASM)?;
     let targets = if args.targets.is_empty() { &Target::ALL[..] } else { &args.targets };
-    let object = wasmkc_compiler::compile_all(&wasm, &options, targets).map_err(|e| failed(&args.file, &e))?;
+    let bar = Bar::new(json);
+    let object = wasmkc_compiler::compile_all_watched(&wasm, &options, targets, &|progress| bar.tell(progress));
+    drop(bar);
+    let object = object.map_err(|e| failed(&args.file, &e))?;
     let bytes = match &signer {
         Some(signer) => signer.sign(&object)?,
         None => object.clone(),
@@ -86,6 +90,7 @@ fn options(args: &Build) -> Result<Options> {
         note: args.note.clone(),
         name,
         without: args.without.clone(),
+        jobs: args.jobs.map_or_else(Jobs::available, Jobs::new),
         ..Options::default()
     })
 }

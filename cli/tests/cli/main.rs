@@ -3,6 +3,7 @@
 mod build;
 mod code;
 mod folder;
+mod jobs;
 mod objects;
 mod targets;
 mod usage;

@@ -131,6 +131,7 @@ fn compile(file: &Path, args: &Run, wasm: &[u8]) -> Result<Program> {
         target,
         author_trusted: args.author == Some(Author::Trusted),
         fuel: args.traps.fuel.unwrap_or(FUEL_DEFAULT).min(FUEL_MAX),
+        jobs: wasmkc_compiler::Jobs::available(),
         ..wasmkc_compiler::Options::default()
     };
     let object = build::compile(file, wasm, &options)?;

@@ -9,6 +9,7 @@
 //! block are taken not to hit the frame or the call block.
 
 mod fuel;
+mod pairs;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use wasmkc_abi::limits::MAX_FRAME_BYTES;
 use crate::effects::Register;
 use crate::machine::Machine;
 use crate::value::{Charge, Fact, Id, Kind};
+use pairs::Pairs;
 
 /// Most pairs of a dividend and a divisor that are remembered at one place.
 const MAX_APART: usize = 8;
@@ -221,19 +223,12 @@ impl State {
     fn meet(&self, other: &Self) -> Self {
         // A value of the result is a pair: places share one if they do so on both sides. Numbered in the
         // order of the places, so that equal knowledge looks equal.
-        let mut numbers: BTreeMap<(Id, Id), Id> = BTreeMap::new();
-        let mut pairs: Vec<(Id, Id)> = Vec::new();
-        let mut number = |a: Id, b: Id| {
-            *numbers.entry((a, b)).or_insert_with(|| {
-                pairs.push((a, b));
-                (pairs.len() - 1) as Id
-            })
-        };
-        let registers = self.registers.iter().zip(&other.registers).map(|(a, b)| number(*a, *b)).collect();
-        let slots = self.slots.iter().filter_map(|(o, a)| Some((*o, number(*a, other.slot(*o)?)))).collect();
-        let fuel = number(self.fuel, other.fuel);
-        let name = |a: Id, b: Id| numbers.get(&(a, b)).copied();
-        let facts = pairs.iter().map(|(a, b)| self.fact(*a).join(other.fact(*b), &name)).collect();
+        let mut pairs = Pairs::new(self.facts.len());
+        let registers = self.registers.iter().zip(&other.registers).map(|(a, b)| pairs.number(*a, *b)).collect();
+        let slots = self.slots.iter().filter_map(|(o, a)| Some((*o, pairs.number(*a, other.slot(*o)?)))).collect();
+        let fuel = pairs.number(self.fuel, other.fuel);
+        let name = |a: Id, b: Id| pairs.get(a, b);
+        let facts = pairs.all.iter().map(|(a, b)| self.fact(*a).join(other.fact(*b), &name)).collect();
         let mut apart: Vec<Apart> = Vec::new();
         for (a, b) in self.apart.iter().flat_map(|a| other.apart.iter().map(move |b| (a, b))) {
             if let (Some(dividend), Some(divisor), true) =

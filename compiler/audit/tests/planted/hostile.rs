@@ -1,11 +1,13 @@
 //! Objects made to take the audit's time or memory.
 
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use wasmkc_abi::limits::{MAX_FUNCTIONS, MAX_OBJECT_BYTES, MAX_TEXT_BYTES};
 use wasmkc_abi::object::FuncRow;
-use wasmkc_audit::{MAX_FINDINGS, audit};
+use wasmkc_audit::{Jobs, MAX_FINDINGS, audit, audit_by};
 
 use crate::common::{Code, Kwo, MOV_PASS};
 use crate::rules;
@@ -109,4 +111,49 @@ fn facts_that_get_lost_one_at_a_turn() {
     let found = rules(&Kwo::new(code));
     assert_eq!(found, ["too-complex"]);
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn findings_are_the_same_for_any_number_of_threads() {
+    // Some functions are right; others have findings, each another number of them and in all more than are told.
+    let with = |functions: usize, findings: usize| {
+        let code = |n: usize| Code::inner().raw(&[0x9d].repeat(if n % 3 == 1 { n % 7 * findings } else { 0 })).ret();
+        let outer = (0..functions).fold(Kwo::pass(), |kwo, n| kwo.function(code(n)));
+        let inner = (0..functions).fold(crate::common::aarch64::Code::new().ret().kwo(), |kwo, n| {
+            let code = crate::common::aarch64::Code::inner();
+            kwo.function(if n % 5 == 4 { code.0 } else { code.ret().0 })
+        });
+        Kwo { inner: vec![(".wkc.target.aarch64", inner.build())], ..outer }.build()
+    };
+    let (few, most) = (20..MAX_FINDINGS / 2, MAX_FINDINGS..MAX_FINDINGS + 100);
+    for (functions, findings, told) in [(40, 1, &few), (200, 1, &few), (200, 9, &most)] {
+        let object = with(functions, findings);
+        let alone = audit(&object).unwrap_err();
+        assert!(told.contains(&alone.len()), "{}", alone.len());
+        for jobs in [2, 8] {
+            let jobs = Jobs::new(NonZeroUsize::new(jobs).unwrap());
+            assert!(
+                (0..5).all(|_| audit_by(&object, jobs, &|_, _| {}).unwrap_err() == alone),
+                "{functions} {findings}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_report_is_the_same_for_any_number_of_threads() {
+    let inner = crate::common::aarch64::Code::new().ret().kwo().build();
+    let outer = (0..300).fold(Kwo::pass(), |kwo, n| kwo.function(Code::inner().raw(&[0x90].repeat(n % 9)).ret()));
+    let object = Kwo { inner: vec![(".wkc.target.aarch64", inner)], ..outer }.build();
+    let (alone, told) = (audit(&object).unwrap(), Mutex::new((0, 0)));
+    assert_eq!((alone.functions, alone.inner.len()), (301, 1));
+    for jobs in [2, 8] {
+        let tell = |done, all| {
+            let most = &mut *told.lock().unwrap();
+            *most = (most.0.max(done), all);
+        };
+        assert_eq!(audit_by(&object, Jobs::new(NonZeroUsize::new(jobs).unwrap()), &tell).unwrap(), alone);
+        let (done, all) = *told.lock().unwrap();
+        assert!(done == all && all > 301, "{done} of {all}");
+    }
 }

@@ -46,6 +46,7 @@ help:
 	@echo 'make spec       the official WebAssembly suite, on the host and in the kernel'
 	@echo 'make fuzz       random modules against wasmtime, for SECONDS (3600) from SEED (0) on; keeps what differs'
 	@echo 'make bench      filters in wasmkc, native code, eBPF, wasmtime and wasmi, measured side by side; BENCH=OPTIONS'
+	@echo 'make bench-compile  time and memory of `wasmkc build`; BENCH=OPTIONS'
 	@echo 'make bench-kernel  instructions a packet in the kernel, in the VM: wasmkc beside eBPF; BENCH=OPTIONS'
 	@echo 'make build      kmod, cli and examples'
 	@echo 'make setup      installs what is missing (as root; else says how)'
@@ -122,6 +123,12 @@ bench: setup-cli-bench cli
 	@install -C $(RELEASE)/wkc-bench build/bin
 	@build/bin/wkc-bench --wasmkc build/bin/wasmkc --out build/bench $(BENCH)
 
+# Time and memory of `wasmkc build` for modules of some sizes.
+bench-compile: setup-cli-bench cli
+	@$(STEP) 'wkc-bench-compile' $(CARGO) build --locked --release -p wasmkc-bench --bin wkc-bench-compile
+	@install -C $(RELEASE)/wkc-bench-compile build/bin
+	@build/bin/wkc-bench-compile $(BENCH)
+
 # Instructions a packet in stock kernels, which QEMU counts; for each kernel a module that steps through programs.
 BENCH_KERNELS := 6.12 6.1
 bench-kernel: setup-cli-kmod-examples-vm-bench cli examples
@@ -194,6 +201,6 @@ clean:
 	@find build/vm -mindepth 1 -maxdepth 1 ! -name deb -exec rm -rf {} + 2>/dev/null || true
 	@$(CARGO) clean --quiet
 
-.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz bench bench-kernel bench-steps test test-matrix demo clean install install-cli install-kmod
+.PHONY: help setup kmod cli vm-programs examples build scenarios spec fuzz bench bench-compile bench-kernel bench-steps test test-matrix demo clean install install-cli install-kmod
 .PHONY: uninstall uninstall-cli uninstall-kmod
 .NOTPARALLEL:

@@ -8,7 +8,7 @@
 //! results.rs ──▶ report.rs (tables), chart.rs (SVG), JSON
 //! ```
 //!
-//! Instructions a packet in the kernel are counted elsewhere, in a VM: `kernel`.
+//! Instructions a packet in the kernel are counted elsewhere, in a VM: `kernel`. What building takes: `compile`.
 //!
 //! Design principles:
 //! 1. Nobody is measured who did not do the same work: verdicts and packets are compared first.
@@ -18,6 +18,7 @@
 #![deny(unsafe_code)]
 
 pub mod chart;
+pub mod compile;
 pub mod instructions;
 pub mod kernel;
 pub mod machine;

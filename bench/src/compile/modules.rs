@@ -195,7 +195,9 @@ impl Body<'_> {
             }
             10 if depth < 3 => {
                 let ways = self.rng.u32(2..7);
-                (0..=ways).for_each(|_| drop(s.block(BlockType::Empty)));
+                for _ in 0..=ways {
+                    s.block(BlockType::Empty);
+                }
                 s.local_get(self.number()).i32_const(7).i32_and();
                 s.br_table(0..ways, ways);
                 for way in 0..ways {
@@ -206,7 +208,9 @@ impl Body<'_> {
                 s.end();
             }
             _ => match self.made {
-                0 => drop(s.nop()),
+                0 => {
+                    s.nop();
+                }
                 made => {
                     let callee = IMPORTS + made - 1 - self.rng.u32(0..made.min(50));
                     s.local_get(self.number()).local_get(self.number()).local_get(2).i32_const(1).i32_add();
@@ -214,5 +218,25 @@ impl Body<'_> {
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmkc_compiler::{Options, Standard, Target, compile_all, validate};
+
+    #[test]
+    fn modules_have_their_size_and_are_filters() {
+        for shape in Shape::ALL {
+            for bytes in [1000, 10_000] {
+                let wasm = module(bytes, shape, 1);
+                assert!((bytes..bytes + bytes / 2).contains(&wasm.len()), "{} of {bytes}", wasm.len());
+                assert_eq!(wasm, module(bytes, shape, 1));
+                validate(&wasm, Standard::V1).expect("valid");
+                compile_all(&wasm, &Options::default(), &Target::ALL).expect("compiles");
+            }
+        }
+        assert_ne!(module(1000, Shape::Many, 1), module(1000, Shape::Many, 2));
     }
 }

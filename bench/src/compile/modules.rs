@@ -77,7 +77,13 @@ pub fn module(bytes: usize, shape: Shape, seed: u64) -> Vec<u8> {
     functions.function(0);
     code.function(&entry(made));
     let mut memories = MemorySection::new();
-    memories.memory(MemoryType { minimum: 16, maximum: Some(16), memory64: false, shared: false, page_size_log2: None });
+    memories.memory(MemoryType {
+        minimum: 16,
+        maximum: Some(16),
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    });
     let mut exports = ExportSection::new();
     exports.export("xdp", ExportKind::Func, IMPORTS + made);
     let mut module = Module::new();

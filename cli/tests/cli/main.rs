@@ -4,6 +4,7 @@ mod build;
 mod code;
 mod folder;
 mod jobs;
+mod large;
 mod objects;
 mod targets;
 mod usage;

@@ -19,6 +19,7 @@ use cranelift_codegen::{
         condcodes::{CondCode, IntCC},
     },
 };
+use rustc_hash::FxBuildHasher;
 
 use super::{
     interval::{Interval, to_signed, unsigned_max},
@@ -55,9 +56,19 @@ struct Term {
     outer: i64,
 }
 
+/// What is known of one value.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// What it may be, if that was said.
+    interval: Option<Interval>,
+    /// When it was defined, and when a branch last narrowed it: what is older than both cannot narrow it again.
+    defined: u32,
+    narrowed: u32,
+}
+
 /// What to take away again.
 enum Undo {
-    Interval(Value, Option<Interval>),
+    Interval(Value, Known),
     Relation(Value),
 }
 
@@ -69,9 +80,10 @@ pub struct Scope<'f> {
     known: &'f HashMap<Value, Interval>,
     /// Whether branches say something.
     branches: bool,
-    at_definition: SecondaryMap<Value, Option<Interval>>,
-    narrowed: HashMap<Value, Interval>,
-    relations: HashMap<Value, Vec<Relation>>,
+    values: SecondaryMap<Value, Known>,
+    /// Goes up with every definition and every narrowing.
+    time: u32,
+    relations: HashMap<Value, Vec<Relation>, FxBuildHasher>,
     undo: Vec<Undo>,
     /// Steps of proofs left: what a function may take grows with its size.
     steps: Cell<usize>,
@@ -84,9 +96,9 @@ impl<'f> Scope<'f> {
             func,
             known,
             branches,
-            at_definition: SecondaryMap::new(),
-            narrowed: HashMap::new(),
-            relations: HashMap::new(),
+            values: SecondaryMap::with_capacity(func.dfg.num_values()),
+            time: 0,
+            relations: HashMap::default(),
             undo: Vec::new(),
             steps: Cell::new(FEW_STEPS + STEPS_AN_INSTRUCTION * func.dfg.num_insts()),
         }
@@ -101,8 +113,7 @@ impl<'f> Scope<'f> {
     pub fn back_to(&mut self, mark: usize) {
         while self.undo.len() > mark {
             match self.undo.pop() {
-                Some(Undo::Interval(value, Some(old))) => drop(self.narrowed.insert(value, old)),
-                Some(Undo::Interval(value, None)) => drop(self.narrowed.remove(&value)),
+                Some(Undo::Interval(value, old)) => self.values[value] = old,
                 Some(Undo::Relation(root)) => drop(self.relations.get_mut(&root).and_then(Vec::pop)),
                 None => {}
             }
@@ -111,7 +122,8 @@ impl<'f> Scope<'f> {
 
     /// Says what `value` may be wherever it is defined.
     pub fn define(&mut self, value: Value, interval: Interval) {
-        self.at_definition[value] = Some(interval);
+        self.time += 1;
+        self.values[value] = Known { interval: Some(interval), defined: self.time, narrowed: 0 };
     }
 
     /// Computes what the result of `inst` may be.
@@ -135,17 +147,32 @@ impl<'f> Scope<'f> {
         let value = self.func.dfg.resolve_aliases(value);
         // A constant is the same wherever it is made, further down, too.
         let full = || constant(self.func, value).unwrap_or(Interval::full(bits(self.func, value).unwrap_or(64)));
-        let mut out = self.narrowed.get(&value).copied().or(self.at_definition[value]).unwrap_or_else(full);
+        let mut out = self.values[value].interval.unwrap_or_else(full);
         // Operands may be known better by now than they were then.
         if depth > 0
             && out.only().is_none()
-            && !self.narrowed.is_empty()
+            && self.is_made_of_newer(value, depth)
             && let Some(inst) = self.func.dfg.value_def(value).inst()
             && let Some(now) = transfer::result(self.func, inst, &mut |v| self.interval_within(v, depth - 1))
         {
             out = out.meet(&now).unwrap_or(out);
         }
         out
+    }
+
+    /// Whether something that `value` is made of was narrowed behind the definition of what is made of it, or `value` is
+    /// further down and has no definition yet.
+    fn is_made_of_newer(&self, value: Value, depth: u32) -> bool {
+        let Some(inst) = self.func.dfg.value_def(value).inst() else { return false };
+        if !transfer::depends(self.func.dfg.insts[inst].opcode()) {
+            return false;
+        }
+        let defined = self.values[value].defined;
+        defined == 0
+            || self.func.dfg.inst_args(inst).iter().any(|operand| {
+                let operand = self.func.dfg.resolve_aliases(*operand);
+                self.values[operand].narrowed > defined || depth > 1 && self.is_made_of_newer(operand, depth - 1)
+            })
     }
 
     // ---- branches ----
@@ -239,8 +266,10 @@ impl<'f> Scope<'f> {
         if now == before || constant(self.func, value).is_some() {
             return true;
         }
-        let old = self.narrowed.insert(value, now);
-        self.undo.push(Undo::Interval(value, old));
+        self.undo.push(Undo::Interval(value, self.values[value]));
+        self.time += 1;
+        let known = &mut self.values[value];
+        (known.interval, known.narrowed) = (Some(now), self.time);
         let Some(inst) = self.func.dfg.value_def(value).inst().filter(|_| depth > 0) else { return true };
         use Opcode::{Band, Iadd, Ireduce, Ishl, Isub, Uextend, Ushr};
         match self.func.dfg.insts[inst] {

@@ -18,6 +18,7 @@ use cranelift_codegen::{
         condcodes::{CondCode, IntCC},
     },
 };
+use rustc_hash::FxBuildHasher;
 
 use super::{
     interval::Interval,
@@ -47,7 +48,10 @@ struct Counter {
 }
 
 /// What is known of one parameter.
-type Incoming = HashMap<Value, Interval>;
+type Incoming = HashMap<Value, Interval, FxBuildHasher>;
+
+/// Who is shown what was found.
+type Visit<'v> = &'v mut dyn FnMut(&mut Scope<'_>, Inst);
 
 /// A function ready to be walked.
 pub struct Solver<'f> {
@@ -56,6 +60,10 @@ pub struct Solver<'f> {
     domtree: DominatorTree,
     /// Position of each block in reverse postorder.
     order: SecondaryMap<Block, u32>,
+    /// Where a way back leads to.
+    headers: SecondaryMap<Block, bool>,
+    /// What only one branch leads to, with nothing but what it says.
+    plain: SecondaryMap<Block, bool>,
     /// Every way back leads to a block that dominates it, as it does in wasm. Else nothing is said.
     reducible: bool,
     stops: Vec<i64>,
@@ -78,7 +86,13 @@ impl<'f> Solver<'f> {
         let mut order = SecondaryMap::new();
         domtree.cfg_rpo().zip(0..).for_each(|(block, n)| order[*block] = n);
         let (stops, counters, counters_of) = Default::default();
-        let mut solver = Self { func, cfg, domtree, order, reducible: true, stops, counters, counters_of };
+        let (headers, plain) = (SecondaryMap::new(), SecondaryMap::new());
+        let mut solver =
+            Self { func, cfg, domtree, order, headers, plain, reducible: true, stops, counters, counters_of };
+        for block in solver.domtree.cfg_rpo().copied() {
+            solver.headers[block] = solver.cfg.pred_iter(block).any(|pred| solver.is_back(pred.block, block));
+            solver.plain[block] = solver.cfg.pred_iter(block).count() == 1 && func.dfg.block_params(block).is_empty();
+        }
         solver.reducible = solver.is_reducible();
         solver.stops = solver.compared();
         solver.find_counters();
@@ -97,7 +111,7 @@ impl<'f> Solver<'f> {
     }
 
     fn is_header(&self, block: Block) -> bool {
-        self.cfg.pred_iter(block).any(|pred| self.is_back(pred.block, block))
+        self.headers[block]
     }
 
     /// Numbers that values are compared with, and their neighbours, ascending.
@@ -219,12 +233,12 @@ impl<'f> Solver<'f> {
 
     /// Finds what holds and shows it: `visit` is called at each instruction that is reached, in an order in which
     /// whatever dominates comes first.
-    pub fn solve(&self, known: &HashMap<Value, Interval>, branches: bool, visit: &mut dyn FnMut(&mut Scope<'_>, Inst)) {
+    pub fn solve(&self, known: &HashMap<Value, Interval>, branches: bool, visit: Visit<'_>) {
         if !self.reducible {
             return;
         }
-        let mut headers = Incoming::new();
-        let mut moves: HashMap<Value, u32> = HashMap::new();
+        let mut headers = Incoming::default();
+        let mut moves: HashMap<Value, u32, FxBuildHasher> = HashMap::default();
         for walk in 0.. {
             if walk == ALL_WALKS {
                 return;
@@ -232,7 +246,7 @@ impl<'f> Solver<'f> {
             if walk >= MOST_WALKS {
                 headers.values_mut().for_each(|interval| *interval = Interval::full(interval.bits));
             }
-            let incoming = self.walk(known, branches, &headers, &mut |_, _| {});
+            let incoming = self.walk(known, branches, &headers, None);
             let mut stable = true;
             for (param, now) in incoming {
                 let ValueDef::Param(block, _) = self.func.dfg.value_def(param) else { continue };
@@ -264,7 +278,7 @@ impl<'f> Solver<'f> {
                 break;
             }
         }
-        self.walk(known, branches, &headers, visit);
+        self.walk(known, branches, &headers, Some(visit));
     }
 
     /// One walk. `headers` says what comes into headers from anywhere; gives what came.
@@ -273,10 +287,10 @@ impl<'f> Solver<'f> {
         known: &HashMap<Value, Interval>,
         branches: bool,
         headers: &Incoming,
-        visit: &mut dyn FnMut(&mut Scope<'_>, Inst),
+        mut visit: Option<Visit<'_>>,
     ) -> Incoming {
         let mut scope = Scope::new(self.func, known, branches);
-        let mut incoming = Incoming::new();
+        let mut incoming = Incoming::default();
         let mut reached: SecondaryMap<Block, bool> = SecondaryMap::new();
         // Whether every way into the loop keeps what the counter promises.
         let mut kept = vec![true; self.counters.len()];
@@ -291,7 +305,8 @@ impl<'f> Solver<'f> {
                 }
                 Step::Enter(block) => block,
             };
-            if !reached[block] {
+            // Nothing comes of an end, most of which are traps, for other blocks.
+            if !reached[block] || visit.is_none() && self.cfg.succ_iter(block).next().is_none() {
                 continue;
             }
             steps.push(Step::Leave(scope.mark()));
@@ -300,7 +315,9 @@ impl<'f> Solver<'f> {
             }
             for inst in self.func.layout.block_insts(block) {
                 scope.define_result(inst);
-                visit(&mut scope, inst);
+                if let Some(visit) = &mut visit {
+                    visit(&mut scope, inst);
+                }
             }
             self.leave(&mut scope, block, &mut incoming, &mut reached, &mut kept);
             let mut children: Vec<Block> = self.domtree.children(block).collect();
@@ -367,6 +384,11 @@ impl<'f> Solver<'f> {
         let calls = data.branch_destination(&self.func.dfg.jump_tables, &self.func.dfg.exception_tables);
         let same = calls.len() == 2 && calls[0].block(pool) == calls[1].block(pool);
         for (position, call) in calls.iter().enumerate() {
+            // Whether it is possible is seen where the block is entered.
+            if self.plain[call.block(pool)] {
+                reached[call.block(pool)] = true;
+                continue;
+            }
             let mark = scope.mark();
             let possible = match condition {
                 Some(condition) if !same => scope.assume(condition, position == 0),

@@ -72,6 +72,31 @@ pub fn chosen(func: &Function, condition: Value, yes: Value, no: Value) -> Chose
     }
 }
 
+/// Whether [`result`] looks at operands of an instruction like this.
+pub fn depends(opcode: Opcode) -> bool {
+    use Opcode::*;
+    matches!(
+        opcode,
+        Iadd | Isub
+            | Imul
+            | Band
+            | Bor
+            | Bxor
+            | Ishl
+            | Ushr
+            | Sshr
+            | Uextend
+            | Sextend
+            | Ireduce
+            | Select
+            | SelectSpectreGuard
+            | Umin
+            | Urem
+            | Udiv
+            | Icmp
+    )
+}
+
 /// What the only result of `inst` may be, where `of` tells it of operands. None if it is no integer of at most 64
 /// bits, or not known how it comes about.
 pub fn result(func: &Function, inst: Inst, of: &mut dyn FnMut(Value) -> Interval) -> Option<Interval> {

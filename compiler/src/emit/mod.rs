@@ -200,12 +200,13 @@ fn generate(
     without: &[Pass],
 ) -> Result<CompiledCode, CodegenError> {
     let control = &mut ControlPlane::default();
+    context.verify(isa)?;
     context.optimize(isa, control)?;
     passes::run_behind(context, without);
     if machine == isa::Target::Aarch64 {
         aarch64::bring_near(&mut context.func);
     }
-    context.verify_if(isa)?;
+    context.verify(isa)?;
     let code = isa.compile_function(&context.func, &context.domtree, &mut Default::default(), false, control)?;
     Ok(code.apply_params(&context.func.params))
 }

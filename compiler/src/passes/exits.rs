@@ -20,6 +20,10 @@ use super::range::constant;
 /// Blocks gone past on one way: chains of more are rare, and a circle has no end.
 const MOST_PAST: usize = 32;
 
+/// Arguments taken along on all ways together, for each instruction of the function, and of a function without any.
+const CARRIED_AN_INSTRUCTION: usize = 16;
+const FEW_CARRIED: usize = 1 << 14;
+
 /// Most instructions that are copied: stores of what callers look for in memory, and the return.
 const MOST_COPIED: usize = 4;
 
@@ -31,6 +35,7 @@ pub fn run(func: &mut Function) {
     let blocks: Vec<Block> = func.layout.blocks().collect();
     let mut exits: HashMap<(Block, Constants), Block> = HashMap::new();
     let needed = needed(func);
+    let mut room = FEW_CARRIED + CARRIED_AN_INSTRUCTION * func.dfg.num_insts();
     for block in blocks {
         let Some(last) = func.layout.last_inst(block) else { continue };
         if !matches!(func.dfg.insts[last].opcode(), Opcode::Jump | Opcode::Brif) {
@@ -40,7 +45,7 @@ pub fn run(func: &mut Function) {
         for position in 0..count {
             let call = destinations(func, last)[position];
             // A copy of its end takes what it wants of the blocks gone past along, so there any may be.
-            let whole = Way::of(func, call, |_| true);
+            let whole = Way::of(func, call, &mut room, |_| true);
             let (to, args) = match whole.constants(func) {
                 Some(constants) => {
                     let rest = constants.iter().filter(|(_, number)| number.is_none());
@@ -50,7 +55,7 @@ pub fn run(func: &mut Function) {
                     (copy.unwrap_or_else(|| *exits.entry(key.clone()).or_insert(exit(func, key.0, &key.1))), rest)
                 }
                 None => {
-                    let part = Way::of(func, call, |block| !needed.contains(&block));
+                    let part = Way::of(func, call, &mut room, |block| !needed.contains(&block));
                     (part.to, part.args)
                 }
             };
@@ -91,8 +96,8 @@ struct Way {
 }
 
 impl Way {
-    /// From `call` on, past blocks that are `passable`.
-    fn of(func: &Function, call: BlockCall, passable: impl Fn(Block) -> bool) -> Self {
+    /// From `call` on, past blocks that are `passable`, as long as there is `room` for arguments.
+    fn of(func: &Function, call: BlockCall, room: &mut usize, passable: impl Fn(Block) -> bool) -> Self {
         let pool = &func.dfg.value_lists;
         let values = |call: &BlockCall| call.args(pool).filter_map(|arg| arg.as_value()).collect::<Vec<_>>();
         let mut way = Self { to: call.block(pool), args: values(&call), params: HashMap::new() };
@@ -100,6 +105,8 @@ impl Way {
         for _ in 0..MOST_PAST {
             let Some(jump) = only_instruction(func, way.to).filter(|_| passable(way.to)) else { break };
             let InstructionData::Jump { destination, .. } = &func.dfg.insts[jump] else { break };
+            let Some(left) = room.checked_sub(destination.len(pool)) else { break };
+            *room = left;
             way.args = values(destination).into_iter().map(|value| way.value(func, value)).collect();
             way.to = destination.block(pool);
             way.arrive(func);

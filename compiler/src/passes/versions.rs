@@ -95,6 +95,7 @@ fn checked(func: &Function, end: Inst) -> Option<(Value, u64)> {
     else {
         return None;
     };
+    // Nothing else leads to where a trap is, and nothing but traps is cold so far: `translate/trap.rs`.
     let is_check = func.layout.is_cold(yes.block(&func.dfg.value_lists)) && func.dfg.value_type(index) == types::I32;
     Some((func.dfg.resolve_aliases(index), constant(func, most).filter(|_| is_check)?.min))
 }
@@ -168,12 +169,16 @@ impl Places {
     fn place(&self, func: &Function, pointer: Value, checks: &[Check]) -> Option<Block> {
         let made = made(func, pointer)?;
         let mut place = checks.first()?.block;
-        let before_all = |place| checks.iter().all(|check| self.domtree.block_dominates(place, check.block));
-        while place != made && (!before_all(place) || self.depth(place) > self.depth(made)) {
+        for check in checks {
+            while !self.domtree.block_dominates(place, check.block) {
+                place = self.domtree.idom(place)?;
+            }
+        }
+        while place != made && self.depth(place) > self.depth(made) {
             place = self.domtree.idom(place)?;
         }
-        // A parameter of a block that is not reached, or the like.
-        (self.domtree.block_dominates(made, place) && before_all(place)).then_some(place)
+        // Not so for a parameter of a block that is not reached, or the like.
+        self.domtree.block_dominates(made, place).then_some(place)
     }
 
     /// All blocks that only `place` leads to.

@@ -197,7 +197,8 @@ impl Function<'_> {
             && place(load) == place(store)
             && load.memory_base() != register
             && load.memory_index() == Register::None
-            && load.memory_base() != Register::RIP;
+            // What spilled values are the audit knows from moves only.
+            && ![Register::RIP, Register::RSP, Register::RBP].contains(&load.memory_base());
         // A test that goes is no reader any more.
         let last = found.tests.get(&(n + 1)).copied().unwrap_or(n + 2);
         let read_before =
@@ -348,6 +349,10 @@ mod tests {
             let long = [&load[..], &SUB_R8, &store, &between, &JS_2, &UD2, &UD2].concat();
             assert_eq!(folded(&code), if folds { short } else { long });
         }
+        // In the frame, where a value is spilled: mov r8, [rsp+8] and mov [rsp+8], r8.
+        let spilled = [&[0x4c, 0x8b, 0x44, 0x24, 8][..], &SUB_R8, &[0x4c, 0x89, 0x44, 0x24, 8]].concat();
+        let code = [&spilled[..], &TEST_R8, &JL_2, &UD2, &UD2].concat();
+        assert_eq!(folded(&code), [&spilled[..], &JS_2, &UD2, &UD2].concat());
         // Into another field, which is none: the test goes alone.
         let other = [0x4c, 0x89, 0x47, 0x20];
         let charge = [&load[..], &SUB_R8, &other, &TEST_R8, &JL_2, &UD2, &UD2].concat();

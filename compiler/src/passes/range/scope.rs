@@ -30,10 +30,10 @@ use super::{
 const DEPTH: u32 = 5;
 /// How many relations are chained.
 const CHAIN: u32 = 5;
-/// Steps of one proof: relations may branch.
-const STEPS: usize = 120;
+/// Steps of one proof, each a pair of values or a relation that is looked at: relations may branch.
+const STEPS: usize = 200;
 /// Steps of all proofs of one walk.
-const STEPS_AN_INSTRUCTION: usize = 4;
+const STEPS_AN_INSTRUCTION: usize = 8;
 /// The same of a function without any.
 const FEW_STEPS: usize = 2000;
 /// Relations remembered of one root.
@@ -353,6 +353,10 @@ impl<'f> Scope<'f> {
             return false;
         }
         for relation in self.relations.get(&from.root).into_iter().flatten().rev() {
+            if *steps == 0 {
+                return false;
+            }
+            *steps -= 1;
             let (of, of_interval) = (self.term(relation.of), self.interval(relation.of));
             let Some(apart) = self.apart(&from, &left, &of, &of_interval) else { continue };
             if self.proves(relation.to, distance + apart - i128::from(relation.distance), b, chain - 1, steps) {
@@ -417,6 +421,10 @@ impl<'f> Scope<'f> {
     fn proves_by_rest(&self, [x, y]: [Value; 2], distance: i128, b: Value, chain: u32, steps: &mut usize) -> bool {
         let (y_term, y_interval) = (self.term(y), self.interval(y));
         for relation in self.relations.get(&y_term.root).into_iter().flatten().rev() {
+            if *steps == 0 {
+                return false;
+            }
+            *steps -= 1;
             let (of, of_interval) = (self.term(relation.of), self.interval(relation.of));
             let Some(above) = self.apart(&y_term, &y_interval, &of, &of_interval) else { continue };
             let Some((whole, taken, also)) = self.rest(relation.to, chain, steps) else { continue };

@@ -12,7 +12,8 @@
 //! Not where accesses are masked: that a counter does not wrap is what a branch says, and the processor may guess that
 //! wrong (see `sums`). Comes behind `sums`, which leaves extended parameters where there were extended sums of them.
 //!
-//! Gain: see `docs/PERFORMANCE.md`.
+//! Gain: without it the filters of `make bench` take 1 % more instructions (512 bytes, the way in taken off), `scan`
+//! 8 %.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -8,6 +8,9 @@
 //! The code generator has no form for these: it compares values, not flags, and reads the stack pointer, or a field that
 //! others may look at, as a value of its own. Nothing else may lead into the middle of what is folded, and what the
 //! instructions wrote on the way must be read by nobody behind them. Comes before `tails` and `returns`.
+//!
+//! Gain: without it the filters of `make bench` take 2 % more instructions (512 bytes, the way in taken off), and five
+//! more on the way in.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

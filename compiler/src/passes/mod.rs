@@ -1,8 +1,8 @@
 //! What is made better of a function between its translation and the code generator, one pass a file.
 //!
 //! ```text
-//! translate ── versions ── checks ── sums ── counters ── swaps ── exits ── code generator's own optimiser ── invariants ──▶ its back end
-//!                 └── range: what values may be
+//! translate ── versions ── checks ── sums ── counters ── swaps ── exits ──▶ code generator's own optimiser
+//!                 └───────────┴───────┴───────┴── range: what values may be         └── invariants ──▶ its back end
 //! ```
 //! Fuel in a register is the translation's own (`translate/fuel/register.rs`), folding instructions that of what is done
 //! with the code generator's bytes (`emit/x86_64/folds.rs`); both have their switches here.

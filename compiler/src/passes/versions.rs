@@ -15,8 +15,8 @@
 //! arguments of branches. Which checks then fall is left to `checks`, which comes behind. Only where nothing is masked:
 //! past a wrong guess the pointer may be anything.
 //!
-//! Gain: without it the filters of `make bench` that have packets in memory take 6 % more instructions (512 bytes, the way in taken off),
-//! `checksum` 26 %; what others have in memory is at known places.
+//! Gain: without it the filters of `make bench` that have packets in memory take 6 % more instructions (512 bytes, the
+//! way in taken off), `checksum` 26 %; what others have in memory is at known places.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

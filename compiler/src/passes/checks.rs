@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use cranelift_codegen::ir::{BlockArg, Function, Inst, InstBuilder, InstructionData, Opcode, Value};
 
 use super::{
-    range::{Interval, Scope, Solver},
+    range::{self, Interval, Scope, Solver},
     replace,
 };
 
@@ -76,14 +76,7 @@ impl Found {
 impl Scope<'_> {
     /// Whether `condition` is zero or not, if that is sure here.
     fn holds(&self, condition: Value) -> Option<bool> {
-        use cranelift_codegen::ir::condcodes::IntCC::*;
-        let mut condition = self.func.dfg.resolve_aliases(condition);
-        // The guest's comparisons are extended to i32.
-        while let Some(inst) = self.func.dfg.value_def(condition).inst()
-            && let InstructionData::Unary { opcode: Opcode::Uextend, arg } = self.func.dfg.insts[inst]
-        {
-            condition = self.func.dfg.resolve_aliases(arg);
-        }
+        let condition = range::condition(self.func, condition);
         let interval = self.interval(condition);
         if interval.min > 0 {
             return Some(true);
@@ -93,22 +86,11 @@ impl Scope<'_> {
         }
         let inst = self.func.dfg.value_def(condition).inst()?;
         let InstructionData::IntCompare { cond, args: [a, b], .. } = self.func.dfg.insts[inst] else { return None };
-        let positive = || self.interval(a).smin >= 0 && self.interval(b).smin >= 0;
-        let (a, b, strict) = match cond {
-            UnsignedLessThan => (a, b, 1),
-            UnsignedLessThanOrEqual => (a, b, 0),
-            UnsignedGreaterThan => (b, a, 1),
-            UnsignedGreaterThanOrEqual => (b, a, 0),
-            SignedLessThan if positive() => (a, b, 1),
-            SignedLessThanOrEqual if positive() => (a, b, 0),
-            SignedGreaterThan if positive() => (b, a, 1),
-            SignedGreaterThanOrEqual if positive() => (b, a, 0),
-            _ => return None,
-        };
-        // a + strict <= b, or b + (1 - strict) <= a
-        if self.is_at_most(a, strict, b) {
+        let (a, below, b) = self.order(a, cond, b)?;
+        // That is a + below <= b, or else b + (1 - below) <= a.
+        if self.is_at_most(a, below, b) {
             Some(true)
-        } else if self.is_at_most(b, 1 - strict, a) {
+        } else if self.is_at_most(b, 1 - below, a) {
             Some(false)
         } else {
             None

@@ -28,7 +28,7 @@ use cranelift_codegen::{
 };
 
 use super::{
-    range::{Interval, Scope, Solver, constant},
+    range::{Interval, Scope, Solver, block_of, constant},
     replace,
 };
 
@@ -163,12 +163,7 @@ fn compare_wide(func: &mut Function, domtree: &DominatorTree, header: Block, ins
     let InstructionData::IntCompare { cond, args, .. } = func.dfg.insts[inst] else { return };
     let [a, b] = args.map(|value| func.dfg.resolve_aliases(value));
     let (other, first) = if a == narrow { (b, true) } else { (a, false) };
-    let made = match func.dfg.value_def(other) {
-        ValueDef::Result(inst, _) => func.layout.inst_block(inst),
-        ValueDef::Param(block, _) => Some(block),
-        ValueDef::Union(..) => None,
-    };
-    let outside = made.is_some_and(|made| made != header && domtree.block_dominates(made, header));
+    let outside = block_of(func, other).is_some_and(|made| made != header && domtree.block_dominates(made, header));
     if func.dfg.value_type(other) != types::I32 || !outside && constant(func, other).is_none() {
         return;
     }

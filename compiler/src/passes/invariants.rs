@@ -15,11 +15,14 @@ use std::collections::HashMap;
 use cranelift_codegen::{
     Context,
     cursor::{Cursor, FuncCursor},
-    ir::{Block, Function, Inst, InstBuilder, InstructionData, Opcode, Value, ValueDef},
+    ir::{Block, Function, Inst, InstBuilder, InstructionData, Opcode, Value},
     loop_analysis::Loop,
 };
 
-use super::{range::constant, replace};
+use super::{
+    range::{block_of, constant},
+    replace,
+};
 
 /// Values computed before one loop: each takes a register all along.
 const MOST_OF_A_LOOP: usize = 3;
@@ -93,14 +96,6 @@ fn operation(func: &Function, inst: Inst) -> Option<Operation> {
     let [a, b] = [a, b].map(|value| func.dfg.resolve_aliases(value));
     let number = constant(func, b).filter(|_| constant(func, a).is_none())?;
     matches!(opcode, Band | Bor | Bxor | Iadd | Isub).then_some((opcode, a, number.min))
-}
-
-fn block_of(func: &Function, value: Value) -> Option<Block> {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => func.layout.inst_block(inst),
-        ValueDef::Param(block, _) => Some(block),
-        ValueDef::Union(..) => None,
-    }
 }
 
 /// The outermost loop around `block` that does not make `operand`, and the one block that it is entered from.

@@ -24,11 +24,11 @@ use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
     dominator_tree::DominatorTree,
     flowgraph::ControlFlowGraph,
-    ir::{Block, Function, Inst, InstBuilder, InstructionData, Opcode, Value, ValueDef, condcodes::IntCC, types},
+    ir::{Block, Function, Inst, InstBuilder, InstructionData, Opcode, Value, condcodes::IntCC, types},
     loop_analysis::LoopAnalysis,
 };
 
-use super::range::{Interval, Scope, Solver, constant};
+use super::range::{Interval, Scope, Solver, block_of, constant};
 
 /// Pointers of one function that get two versions of what is behind them.
 const MOST_POINTERS: usize = 3;
@@ -162,13 +162,13 @@ impl Places {
     }
 
     fn weight(&self, func: &Function, pointer: Value, block: Block) -> usize {
-        let made = made(func, pointer);
+        let made = block_of(func, pointer);
         if made.is_some_and(|made| self.depth(block) > self.depth(made)) { IN_A_LOOP } else { 1 }
     }
 
     /// The last block before all checks, in no loop that the pointer is not made in.
     fn place(&self, func: &Function, pointer: Value, checks: &[Check]) -> Option<Block> {
-        let made = made(func, pointer)?;
+        let made = block_of(func, pointer)?;
         let mut place = checks.first()?.block;
         for check in checks {
             while !self.domtree.block_dominates(place, check.block) {
@@ -186,14 +186,6 @@ impl Places {
     fn region(&self, func: &Function, place: Block) -> Vec<Block> {
         let dominated = |block: &Block| *block != place && self.domtree.block_dominates(place, *block);
         func.layout.blocks().filter(dominated).collect()
-    }
-}
-
-fn made(func: &Function, value: Value) -> Option<Block> {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => func.layout.inst_block(inst),
-        ValueDef::Param(block, _) => Some(block),
-        ValueDef::Union(..) => None,
     }
 }
 

@@ -21,4 +21,4 @@ mod transfer;
 pub use interval::Interval;
 pub use scope::Scope;
 pub use solve::Solver;
-pub use transfer::constant;
+pub use transfer::{block_of, condition, constant};

@@ -217,16 +217,10 @@ impl<'f> Scope<'f> {
         if right.only() == Some(0) && matches!(cc, IntCC::Equal | IntCC::NotEqual) && left.max == 1 {
             return self.assume_within(a, cc == IntCC::NotEqual, depth);
         }
-        let positive = left.smin >= 0 && right.smin >= 0;
+        if let Some((a, below, b)) = self.order(a, cc, b) {
+            self.relate(a, below, b);
+        }
         match cc {
-            IntCC::UnsignedLessThan => self.relate(a, 1, b),
-            IntCC::UnsignedLessThanOrEqual => self.relate(a, 0, b),
-            IntCC::UnsignedGreaterThan => self.relate(b, 1, a),
-            IntCC::UnsignedGreaterThanOrEqual => self.relate(b, 0, a),
-            IntCC::SignedLessThan if positive => self.relate(a, 1, b),
-            IntCC::SignedLessThanOrEqual if positive => self.relate(a, 0, b),
-            IntCC::SignedGreaterThan if positive => self.relate(b, 1, a),
-            IntCC::SignedGreaterThanOrEqual if positive => self.relate(b, 0, a),
             IntCC::Equal => {
                 self.relate(a, 0, b);
                 self.relate(b, 0, a);
@@ -311,6 +305,26 @@ impl<'f> Scope<'f> {
     }
 
     // ---- relations ----
+
+    /// Which of both is below the other, if `a cc b` holds: by at least so much. Signs matter not where there are none.
+    pub fn order(&self, a: Value, cc: IntCC, b: Value) -> Option<(Value, i64, Value)> {
+        use IntCC::{
+            SignedGreaterThan, SignedGreaterThanOrEqual, SignedLessThan, SignedLessThanOrEqual, UnsignedGreaterThan,
+            UnsignedGreaterThanOrEqual, UnsignedLessThan, UnsignedLessThanOrEqual,
+        };
+        let positive = || self.interval(a).smin >= 0 && self.interval(b).smin >= 0;
+        match cc {
+            UnsignedLessThan => Some((a, 1, b)),
+            UnsignedLessThanOrEqual => Some((a, 0, b)),
+            UnsignedGreaterThan => Some((b, 1, a)),
+            UnsignedGreaterThanOrEqual => Some((b, 0, a)),
+            SignedLessThan if positive() => Some((a, 1, b)),
+            SignedLessThanOrEqual if positive() => Some((a, 0, b)),
+            SignedGreaterThan if positive() => Some((b, 1, a)),
+            SignedGreaterThanOrEqual if positive() => Some((b, 0, a)),
+            _ => None,
+        }
+    }
 
     /// Learns that `int(a) + distance <= int(b)`.
     fn relate(&mut self, a: Value, distance: i64, b: Value) {

@@ -23,7 +23,7 @@ use rustc_hash::FxBuildHasher;
 use super::{
     interval::Interval,
     scope::Scope,
-    transfer::{bits, constant},
+    transfer::{self, bits, block_of, constant},
 };
 
 /// Moves of a parameter's ends before they are moved on to constants.
@@ -203,12 +203,11 @@ impl<'f> Solver<'f> {
     /// What `condition` compares, as it `holds` or not.
     fn condition(&self, condition: Value, holds: bool) -> Option<(IntCC, Value, Value)> {
         let resolve = |v| self.func.dfg.resolve_aliases(v);
-        let inst = self.func.dfg.value_def(resolve(condition)).inst()?;
+        let inst = self.func.dfg.value_def(transfer::condition(self.func, condition)).inst()?;
         match self.func.dfg.insts[inst] {
             InstructionData::IntCompare { cond, args: [a, b], .. } => {
                 Some((if holds { cond } else { cond.complement() }, resolve(a), resolve(b)))
             }
-            InstructionData::Unary { opcode: Opcode::Uextend, arg } => self.condition(arg, holds),
             _ => None,
         }
     }
@@ -223,11 +222,7 @@ impl<'f> Solver<'f> {
 
     /// Whether `value` is the same in all turns of the loop that begins at `header`.
     fn is_outside(&self, value: Value, header: Block) -> bool {
-        let block = match self.func.dfg.value_def(value) {
-            ValueDef::Result(inst, _) => self.func.layout.inst_block(inst),
-            ValueDef::Param(block, _) => Some(block),
-            ValueDef::Union(..) => None,
-        };
+        let block = block_of(self.func, value);
         block.is_some_and(|block| block != header && self.domtree.block_dominates(block, header))
     }
 

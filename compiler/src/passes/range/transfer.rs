@@ -4,7 +4,7 @@
 //! division by zero, too.
 
 use cranelift_codegen::ir::{
-    Function, Inst, InstructionData, Opcode, Value,
+    Block, Function, Inst, InstructionData, Opcode, Value, ValueDef,
     condcodes::{CondCode, IntCC},
 };
 
@@ -32,6 +32,26 @@ pub fn constant(func: &Function, value: Value) -> Option<Interval> {
     }
 }
 
+/// What `condition` is zero or not by: the guest's comparisons are extended to i32.
+pub fn condition(func: &Function, condition: Value) -> Value {
+    let mut condition = func.dfg.resolve_aliases(condition);
+    while let Some(inst) = func.dfg.value_def(condition).inst()
+        && let InstructionData::Unary { opcode: Opcode::Uextend, arg } = func.dfg.insts[inst]
+    {
+        condition = func.dfg.resolve_aliases(arg);
+    }
+    condition
+}
+
+/// The block that makes `value`.
+pub fn block_of(func: &Function, value: Value) -> Option<Block> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => func.layout.inst_block(inst),
+        ValueDef::Param(block, _) => Some(block),
+        ValueDef::Union(..) => None,
+    }
+}
+
 /// Which of its two values a `select` gives.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Chosen {
@@ -43,16 +63,10 @@ pub enum Chosen {
     Either,
 }
 
-/// What `select condition, yes, no` gives: compared are often the very values that are chosen from.
-pub fn chosen(func: &Function, condition: Value, yes: Value, no: Value) -> Chosen {
+/// What `select compared, yes, no` gives: compared are often the very values that are chosen from.
+pub fn chosen(func: &Function, compared: Value, yes: Value, no: Value) -> Chosen {
     use IntCC::{UnsignedGreaterThan, UnsignedGreaterThanOrEqual, UnsignedLessThan, UnsignedLessThanOrEqual};
-    let mut condition = func.dfg.resolve_aliases(condition);
-    while let Some(inst) = func.dfg.value_def(condition).inst()
-        && let InstructionData::Unary { opcode: Opcode::Uextend, arg } = func.dfg.insts[inst]
-    {
-        condition = func.dfg.resolve_aliases(arg);
-    }
-    let Some(inst) = func.dfg.value_def(condition).inst() else { return Chosen::Either };
+    let Some(inst) = func.dfg.value_def(condition(func, compared)).inst() else { return Chosen::Either };
     let InstructionData::IntCompare { cond, args: [a, b], .. } = func.dfg.insts[inst] else { return Chosen::Either };
     let same = |x: Value, y: Value| {
         func.dfg.resolve_aliases(x) == func.dfg.resolve_aliases(y)
@@ -72,7 +86,8 @@ pub fn chosen(func: &Function, condition: Value, yes: Value, no: Value) -> Chose
     }
 }
 
-/// Whether [`result`] looks at operands of an instruction like this.
+/// Whether [`result`] looks at operands of an instruction like this. One that is missing here is seen as it was where it
+/// is defined: less is known, nothing wrong.
 pub fn depends(opcode: Opcode) -> bool {
     use Opcode::*;
     matches!(

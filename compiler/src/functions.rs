@@ -101,7 +101,7 @@ impl<'m> Functions<'m> {
     fn compile(&self, context: &mut Context, symbol: Symbol, translated: Translated) -> Result<Compiled, CompileError> {
         let target = self.options.target;
         let mut code = |mut translated: Translated| {
-            passes::run(&mut translated.clif, &translated.known, &self.options.without);
+            passes::run(&mut translated.clif, &mut translated.known, &self.options.without);
             emit::compile(self.module, translated, target, self.isa, context, &self.options.without)
         };
         let mut function = code(translated)?;

@@ -117,6 +117,7 @@ pub fn run_all(wasm: &[u8], options: &Options, targets: &[Target], watch: Watch<
     audit(&bytes, options, watch)?;
     Ok(bytes)
 }
+
 /// One target's object, which nobody has judged.
 fn object(module: &Module<'_>, image: Image, lines: &Lines, options: &Options) -> Result<Object, CompileError> {
     let tables = object::tables(module, &image, lines, options)?;

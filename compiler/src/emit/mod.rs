@@ -115,6 +115,15 @@ pub struct Compiled {
     pub stack: u32,
 }
 
+#[cfg(test)]
+impl Compiled {
+    /// A function of these bytes, with nothing beside.
+    fn of(code: &[u8]) -> Self {
+        let (symbol, code) = (Symbol::Function(0), code.to_vec());
+        Self { symbol, code, constants: vec![], fixups: vec![], traps: vec![], lines: vec![], stack: 16 }
+    }
+}
+
 /// Bytes that landing pads have where no entry is; found in a finished function of `target`.
 pub fn stray(target: isa::Target, function: &Compiled) -> Option<u32> {
     match target {

@@ -15,7 +15,7 @@ use cranelift_codegen::{
     },
 };
 
-use super::range::constant;
+use super::{range::constant, rename};
 
 /// Blocks gone past on one way: chains of more are rare, and a circle has no end.
 const MOST_PAST: usize = 32;
@@ -167,14 +167,7 @@ fn exit(func: &mut Function, block: Block, constants: &Constants) -> Block {
     for inst in cursor.func.layout.block_insts(block).collect::<Vec<_>>() {
         let new = cursor.func.dfg.clone_inst(inst);
         cursor.insert_inst(new);
-        let old: Vec<Value> = cursor.func.dfg.inst_values(new).collect();
-        let dfg = &mut cursor.func.dfg;
-        let new_values = old.into_iter().map(|value| {
-            let value = dfg.resolve_aliases(value);
-            values.get(&value).copied().unwrap_or(value)
-        });
-        let new_values: Vec<Value> = new_values.collect();
-        dfg.overwrite_inst_values(new, new_values.into_iter());
+        rename(cursor.func, new, &values);
     }
     copy
 }

@@ -93,15 +93,14 @@ impl Pass {
     }
 }
 
-/// Runs all passes that come before the code generator, but those in `without`. `known` says what loads may give.
-pub fn run(func: &mut Function, known: &HashMap<Value, Interval>, without: &[Pass]) {
+/// Runs all passes that come before the code generator, but those in `without`. `known` says what loads may give,
+/// those of copies too afterwards.
+pub fn run(func: &mut Function, known: &mut HashMap<Value, Interval>, without: &[Pass]) {
     let runs = |pass| !without.contains(&pass);
     let has_masks = has_masks(func);
-    let mut known = known.clone();
     if runs(Pass::Versions) && !has_masks {
-        versions::run(func, &mut known);
+        versions::run(func, known);
     }
-    let known = &known;
     if runs(Pass::Checks) {
         checks::run(func, known, has_masks);
     }
@@ -132,6 +131,12 @@ fn replace(func: &mut Function, inst: Inst, value: Value) {
     FuncCursor::new(func).at_inst(inst).remove_inst();
     func.dfg.clear_results(inst);
     func.dfg.change_to_alias(old, value);
+}
+
+/// Has `inst` use what stands in `values` for the values that it uses.
+fn rename(func: &mut Function, inst: Inst, values: &HashMap<Value, Value>) {
+    let old: Vec<Value> = func.dfg.inst_values(inst).map(|value| func.dfg.resolve_aliases(value)).collect();
+    func.dfg.overwrite_inst_values(inst, old.into_iter().map(|value| values.get(&value).copied().unwrap_or(value)));
 }
 
 fn has_masks(func: &Function) -> bool {

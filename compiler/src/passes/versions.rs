@@ -28,7 +28,10 @@ use cranelift_codegen::{
     loop_analysis::LoopAnalysis,
 };
 
-use super::range::{Interval, Scope, Solver, block_of, constant};
+use super::{
+    range::{Interval, Scope, Solver, block_of, constant},
+    rename,
+};
 
 /// Pointers of one function that get two versions of what is behind them.
 const MOST_POINTERS: usize = 3;
@@ -243,10 +246,8 @@ fn copy(func: &mut Function, known: &mut HashMap<Value, Interval>, blocks: &[Blo
         }
     }
     for inst in insts {
-        let old: Vec<Value> = func.dfg.inst_values(inst).collect();
-        let new: Vec<Value> = old.iter().map(|value| values.get(value).copied().unwrap_or(*value)).collect();
+        rename(func, inst, &values);
         let dfg = &mut func.dfg;
-        dfg.overwrite_inst_values(inst, new.into_iter());
         for call in dfg.insts[inst].branch_destination_mut(&mut dfg.jump_tables, &mut dfg.exception_tables) {
             if let Some(to) = copies.get(&call.block(&dfg.value_lists)) {
                 call.set_block(*to, &mut dfg.value_lists);

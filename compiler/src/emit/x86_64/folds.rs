@@ -272,9 +272,7 @@ mod tests {
     use super::*;
 
     fn folded(code: &[u8]) -> Vec<u8> {
-        let (fixups, traps, lines, constants) = (vec![], vec![], vec![], vec![]);
-        let code = code.to_vec();
-        let mut out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
+        let mut out = Compiled::of(code);
         fold(&mut out, &HashMap::new()).expect("folded");
         out.code
     }

@@ -168,9 +168,7 @@ mod tests {
     }
 
     fn live_with(code: &[u8], fixups: Vec<Fixup>, arguments: &HashMap<Symbol, usize>) -> Vec<Set> {
-        let code = code.to_vec();
-        let (constants, traps, lines) = (vec![], vec![], vec![]);
-        let out = Compiled { symbol: Symbol::Function(0), code, constants, fixups, traps, lines, stack: 16 };
+        let out = Compiled { fixups, ..Compiled::of(code) };
         let instructions: Vec<_> = Decoder::with_ip(64, &out.code, 0, DecoderOptions::NONE).iter().collect();
         behind(&out, &instructions, arguments)
     }

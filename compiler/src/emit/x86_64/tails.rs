@@ -96,9 +96,7 @@ mod tests {
     fn replaced(code: &[u8], call: u32) -> Result<Compiled, String> {
         let fixup =
             Fixup { at: call + 1, field: Field::Distance32, target: Target::Tail(Symbol::Function(7)), addend: -4 };
-        let symbol = Symbol::Function(0);
-        let (code, constants, traps, lines) = (code.to_vec(), vec![], vec![], vec![]);
-        let mut out = Compiled { symbol, code, constants, fixups: vec![fixup], traps, lines, stack: 16 };
+        let mut out = Compiled { fixups: vec![fixup], ..Compiled::of(code) };
         replace(&mut out).map(|()| out)
     }
 

@@ -23,6 +23,7 @@ pub mod instructions;
 pub mod kernel;
 pub mod machine;
 pub mod measure;
+pub mod program;
 pub mod report;
 pub mod results;
 pub mod systems;

@@ -14,7 +14,7 @@ use wasmkc_bench::measure::{Plan, run};
 use wasmkc_bench::report::{Style, text};
 use wasmkc_bench::systems::Kind;
 use wasmkc_bench::workload::Workload;
-use wasmkc_bench::{chart, trace, workload};
+use wasmkc_bench::{chart, program, trace, workload};
 use wasmkc_compiler::Pass;
 
 const EXAMPLES: &str = "Examples:
@@ -111,13 +111,7 @@ fn pass() -> impl TypedValueParser<Value = Pass> {
 }
 
 fn main() -> ExitCode {
-    match work(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("wkc-bench: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::ended("wkc-bench", work(&Args::parse()))
 }
 
 fn work(args: &Args) -> Result<()> {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use wasmkc_bench::compile::{Plan, run, text};
+use wasmkc_bench::program;
 use wasmkc_bench::report::Style;
 
 const EXAMPLES: &str = "Examples:
@@ -41,13 +42,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match work(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("wkc-bench-compile: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::ended("wkc-bench-compile", work(&Args::parse()))
 }
 
 fn work(args: &Args) -> Result<()> {

@@ -12,6 +12,7 @@ use wasmkc_bench::kernel::filters::{EMPTY, Filter, Sources, fill, names};
 use wasmkc_bench::kernel::machine::{DEFAULT, Machine};
 use wasmkc_bench::kernel::report::text;
 use wasmkc_bench::kernel::said::Said;
+use wasmkc_bench::program;
 use wasmkc_bench::report::Style;
 use wasmkc_bench::toolchain::{Toolchain, version};
 use wasmkc_bench::trace;
@@ -63,13 +64,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match work(&Args::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("wkc-bench-kernel: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    program::ended("wkc-bench-kernel", work(&Args::parse()))
 }
 
 /// Copies the scripts, and the module of each kernel.
